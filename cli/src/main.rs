@@ -1,0 +1,3 @@
+//! The `rebake` command.
+
+fn main() {}

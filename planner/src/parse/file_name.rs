@@ -1,0 +1,1 @@
+//! What a file's name says to the Go build.
