@@ -4,6 +4,10 @@
 //! A tree must never follow a symbolic link, leave its root, write, or open anything that is not a
 //! regular file (a FIFO would hang it). Links are followed by [`view::TreeView`], in one place for all trees.
 
+pub mod disk;
+pub mod memory;
+pub mod view;
+
 use crate::path::RepoPath;
 use std::sync::Arc;
 
@@ -143,6 +147,16 @@ pub struct TreeError {
     pub kind: TreeErrorKind,
 }
 
+impl TreeError {
+    /// This failure, at this path.
+    pub fn new(path: &RepoPath, kind: TreeErrorKind) -> Self {
+        Self {
+            path: path.clone(),
+            kind,
+        }
+    }
+}
+
 /// Why a tree could not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -171,9 +185,23 @@ pub enum TreeErrorKind {
         /// The link's text.
         target: String,
     },
+    /// A link leads to nothing.
+    #[error("the link leads to `{target}`, where nothing is")]
+    DanglingLink {
+        /// The link's text.
+        target: String,
+    },
     /// Links lead to one another without end.
     #[error("too many levels of symbolic links")]
     LinkLoop,
+    /// The path, or a link's text, is longer than any file system takes.
+    #[error("the path is too long")]
+    PathTooLong,
+    /// What stands here or below belongs to a submodule, whose content this tree does not hold.
+    #[error(
+        "the content belongs to a submodule and is not in this tree; plan from a checkout with `git submodule update --init`"
+    )]
+    Submodule,
     /// The object is not in this clone (a partial clone, a submodule, a damaged store).
     #[error("the content is not in this clone: {0}")]
     MissingObject(String),

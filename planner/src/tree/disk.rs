@@ -1,0 +1,148 @@
+//! A source tree in a directory of the file system.
+//!
+//! In: the root directory. Out: what stands in it now, untracked and ignored files included, and the
+//! files of submodules that are checked out: to a directory they are files like all others. It must
+//! never follow a link, not even one that another process swaps in while the tree is read, and never
+//! wait for a FIFO or a device.
+//!
+//! Every call is made relative to the open root. On Linux `openat2` refuses links in the whole path in
+//! one call; elsewhere, and where a sandbox forbids that call, the path is opened element by element.
+//! **Known gap**: on systems other than Unix the check for links and the reading are two steps, so a
+//! link that is swapped in between them is followed.
+
+#[cfg(not(unix))]
+#[path = "disk/portable.rs"]
+mod system;
+#[cfg(unix)]
+#[path = "disk/unix.rs"]
+mod system;
+
+use super::{ContentDigest, FileMode, Listing, ReadLimit, SourceTree, TreeError, TreeErrorKind};
+use crate::path::RepoPath;
+use camino::{Utf8Path, Utf8PathBuf};
+use std::io::Read;
+
+/// A source tree in a directory.
+#[derive(Debug)]
+pub struct DiskTree {
+    root: Utf8PathBuf,
+    system: system::Root,
+}
+
+impl DiskTree {
+    /// Opens a directory as the root of a tree. The root itself may be a link.
+    ///
+    /// # Errors
+    /// When it can't be opened, or is no directory; the path of the error is the root's, `.`.
+    pub fn open(root: &Utf8Path) -> Result<Self, TreeError> {
+        let system =
+            system::Root::open(root).map_err(|kind| TreeError::new(&RepoPath::root(), kind))?;
+        Ok(Self {
+            root: root.to_owned(),
+            system,
+        })
+    }
+
+    /// The directory, as it was given.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+}
+
+impl SourceTree for DiskTree {
+    fn list(&self, directory: &RepoPath) -> Result<Listing, TreeError> {
+        let mut listing = self
+            .system
+            .list(directory)
+            .map_err(|kind| TreeError::new(directory, kind))?;
+        if directory.is_root() {
+            listing.entries.retain(|entry| &*entry.name != ".git");
+        }
+        listing.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        listing.not_utf8.sort_unstable();
+        Ok(listing)
+    }
+
+    fn read(&self, file: &RepoPath, limit: ReadLimit) -> Result<Vec<u8>, TreeError> {
+        self.system
+            .open_file(file)
+            .and_then(|(mut opened, length)| read_limited(&mut opened, length, limit))
+            .map_err(|kind| TreeError::new(file, kind))
+    }
+
+    fn digest(&self, file: &RepoPath) -> Result<ContentDigest, TreeError> {
+        let digest = |(mut opened, length): (std::fs::File, u64)| {
+            if length <= SMALL {
+                let content = read_limited(&mut opened, length, ReadLimit::Whole)?;
+                return Ok(ContentDigest::of(&content));
+            }
+            let mut hasher = blake3::Hasher::new();
+            hasher
+                .update_reader(opened)
+                .map_err(|error| system_error(&error))?;
+            Ok(ContentDigest(*hasher.finalize().as_bytes()))
+        };
+        self.system
+            .open_file(file)
+            .and_then(digest)
+            .map_err(|kind| TreeError::new(file, kind))
+    }
+
+    fn read_link(&self, link: &RepoPath) -> Result<String, TreeError> {
+        self.system
+            .read_link(link)
+            .map_err(|kind| TreeError::new(link, kind))
+    }
+
+    fn mode(&self, file: &RepoPath) -> Result<FileMode, TreeError> {
+        self.system
+            .mode(file)
+            .map_err(|kind| TreeError::new(file, kind))
+    }
+}
+
+/// Files up to this length are hashed from one read; longer ones piece by piece.
+const SMALL: u64 = 256 * 1024;
+
+/// Reads as much of a file as its length promised when it was opened, so that one call is enough. A
+/// file that is being written has no one content in any case.
+fn read_limited(
+    file: &mut std::fs::File,
+    length: u64,
+    limit: ReadLimit,
+) -> Result<Vec<u8>, TreeErrorKind> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let wanted = match limit {
+        ReadLimit::Whole => length,
+        ReadLimit::Bytes(limit) => length.min(limit),
+    };
+    let mut content = Vec::new();
+    content.try_reserve_exact(wanted).map_err(|_| {
+        TreeErrorKind::Other(format!(
+            "the file has {wanted} bytes, more than fit into memory"
+        ))
+    })?;
+    content.resize(wanted, 0);
+    let mut filled = 0;
+    while filled < wanted {
+        match file.read(&mut content[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(system_error(&error)),
+        }
+    }
+    content.truncate(filled);
+    Ok(content)
+}
+
+/// What the system said, in the tree's terms.
+fn system_error(error: &std::io::Error) -> TreeErrorKind {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => TreeErrorKind::NotFound,
+        std::io::ErrorKind::PermissionDenied => TreeErrorKind::PermissionDenied,
+        std::io::ErrorKind::NotADirectory => TreeErrorKind::NotADirectory,
+        std::io::ErrorKind::InvalidFilename => TreeErrorKind::PathTooLong,
+        _ => TreeErrorKind::Other(error.to_string()),
+    }
+}
