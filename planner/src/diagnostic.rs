@@ -127,6 +127,70 @@ codes! {
     InvalidValue = "invalid-value", "The directive is known but its value is not one that Go accepts: a version, a path, a setting. Mend the value.";
     /// The same thing is said twice, differently.
     Conflict = "conflict", "Two lines contradict each other, such as two replacements of one module or two modules of one path. Go refuses to choose; remove one of them.";
+    /// A key of `rebake.toml` that does not exist.
+    UnknownKey = "unknown-key", "A key of rebake.toml that does not exist. Nothing in that file is ignored silently: correct the spelling, or remove the line.";
+    /// A file or directory that can't be read.
+    Unreadable = "unreadable", "A file or directory that the build may need can't be read: no permission, a FIFO or socket, a link that leads nowhere or out of the root, an object that this clone does not have. What can't be read can't be hashed, so the services that may need it have no key and rebuild.";
+    /// A file name that is not UTF-8.
+    NotUtf8 = "not-utf8", "A file that the build would take has a name that is not UTF-8. It can't be written into a plan or a Dockerfile; rename it.";
+    /// A manifest or a flag leads out of the root.
+    OutsideRoot = "outside-root", "A `use` or `replace` directory lies outside the root of the plan. Nothing above the root is ever read; plan from a higher root, or move the directory in.";
+    /// A module directory without a usable go.mod.
+    MissingModule = "missing-module", "go.work, a replacement or rebake.toml names a directory in which no readable go.mod stands. Go refuses that too: add the module or remove the line.";
+    /// A module that the nearest go.work does not use.
+    OutsideWorkspace = "outside-workspace", "A go.work stands at or above this module and does not use it. Go refuses to build it in that workspace, so it is planned with GOWORK=off. Set GOWORK=off in its build too, or add it with `go work use`.";
+    /// vendor/modules.txt and the manifests do not agree.
+    InconsistentVendoring = "inconsistent-vendoring", "vendor/modules.txt does not agree with go.mod or go.work, and Go refuses such a build. Run `go mod vendor`, or `go work vendor` in a workspace, and commit the result.";
+    /// go.sum lacks a checksum that the build needs.
+    MissingSum = "missing-sum", "go.sum has no checksum for a module that may provide an import. Go refuses the build until `go mod tidy` or `go mod download` adds it.";
+    /// Manifests that demand different Go versions.
+    GoVersionConflict = "go-version-conflict", "A module of the workspace demands a newer Go than go.work states. Go refuses that; run `go work use`.";
+    /// A Go release that this version has no tables for.
+    GoVersionUnknown = "go-version-unknown", "The Go release that builds the image is newer than the tables of this version (standard library, build tags), so the files it would take can't be known for certain. Upgrade, or set an older release with `--go`.";
+    /// A Go release that is too old for the manifests.
+    GoTooOld = "go-too-old", "A go.mod, go.work or vendored module demands a newer Go than the one that builds the image. With GOTOOLCHAIN=local that build fails; raise the Go version.";
+    /// An import that several modules provide.
+    AmbiguousImport = "ambiguous-import", "Two modules provide the same package, and Go refuses to choose. Remove one of the directories or requirements.";
+    /// An import that nothing provides.
+    MissingPackage = "missing-package", "An import that no directory of the tree and no required module provides. The build would fail; add the package, or run `go get` or `go mod vendor`.";
+    /// An import path that Go refuses.
+    InvalidImport = "invalid-import", "An import path that Go refuses: relative, with a version, or with characters that no import path may have.";
+    /// An import of an internal package from outside.
+    InternalImport = "internal-import", "A package below a directory called `internal` may be imported only from within the parent of that directory. Go refuses the build.";
+    /// Packages that import each other.
+    ImportCycle = "import-cycle", "Packages that import each other in a circle. Go refuses to build any program that reaches them.";
+    /// An import of a main package.
+    ImportOfProgram = "import-of-program", "A package of the name `main` is a program and can't be imported. Go refuses the build.";
+    /// A service whose directory holds no main package.
+    NotAProgram = "not-a-program", "A directory that rebake.toml declares as a service does not hold a main package. Correct `dir`, or make the package `main`.";
+    /// A package none of whose files are for the platform.
+    NoGoFiles = "no-go-files", "Build constraints exclude every Go file of a package that a service imports, for the platform and tags that are planned. The build would fail there; check the platform, the tags and whether cgo is on.";
+    /// A directory with files of two packages.
+    PackageConflict = "package-conflict", "A directory holds Go files of two packages, which Go refuses. Move one of them, or give it a build constraint.";
+    /// Two files whose names differ in case alone.
+    NameCollision = "name-collision", "Two files of one package have names that differ in case alone. Go refuses that, because some file systems can't hold both; rename one.";
+    /// A file name that Go refuses.
+    InvalidName = "invalid-name", "A source file has a name that Go refuses, because it could be taken for a flag of a compiler. Rename it.";
+    /// A `//go:embed` pattern that Go refuses.
+    Embed = "embed", "A //go:embed pattern matches nothing, is malformed, or matches what can't be embedded: a link, another module, a name that no module may hold. Go refuses the package.";
+    /// A test file that uses cgo.
+    CgoInTest = "cgo-in-test", "A test file imports \"C\". Go refuses the whole package for it; move the cgo code out of the test.";
+    /// C files in a package that does not use cgo.
+    CFilesWithoutCgo = "c-files-without-cgo", "A package holds C, C++, Objective-C or Fortran files, but no Go file of it imports \"C\". Go refuses that when cgo is on; add the import, or move the files.";
+    /// C code that is not in the tree.
+    OpaqueCDependency = "opaque-c-dependency", "A cgo package takes C libraries from the build image (pkg-config, a system library). They are not in the repository and so in no key: pin the build image by digest.";
+    /// A services glob that chooses nothing.
+    UnmatchedGlob = "unmatched-glob", "A services glob matches no main package. A typing error here would leave a service out; correct the glob, or remove it.";
+    /// An input that git does not track.
+    UntrackedInput = "untracked-input", "A file that git does not track is an input of a service, because Go would take it from this directory. A build from a fresh clone would not have it, and its key would differ. Commit it, or remove it.";
+    /// A file that git changes on checkout.
+    FilteredContent = "filtered-content", "A git filter (Git LFS, line endings, ident) changes a file between the commit and the work tree. A plan of the commit hashes what the commit holds, a plan of the directory what stands there, so their keys differ. Plan both sides in the same way.";
+    /// A Git LFS pointer where content should be.
+    LfsPointer = "lfs-pointer", "An input is a Git LFS pointer, not the content: the build would compile or embed the pointer. Run `git lfs pull` before planning a directory; a commit holds only pointers.";
+    /// A submodule without content.
+    Submodule = "submodule", "The build needs files of a submodule that is not checked out here, or of a commit that holds only its id. Plan from a checkout with `git submodule update --init`.";
+    /// Third-party code may import packages of this tree.
+    PossibleBackEdge = "possible-back-edge", "Without the sources of the third-party modules it can't be seen whether they import packages of this tree. A requirement of this repository's own organisation is where that happens most; if one does, name the packages in rebake.toml under `back-edges`.";
 }
 
 impl fmt::Display for Code {

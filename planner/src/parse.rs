@@ -6,7 +6,7 @@
 
 pub mod constraint;
 pub mod file_name;
-pub mod go_file;
+// go_file
 pub mod go_mod;
 pub mod go_sum;
 pub mod modules_txt;

@@ -1,6 +1,6 @@
 //! go.mod and go.work.
 
-use crate::diagnostic::{Located, Parsed};
+use crate::diagnostic::Located;
 
 /// How strictly to read a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,350 @@
+//! What an image is built for: platform, cgo, tags, Go release.
+//!
+//! In: options and `rebake.toml`. Out: a [`BuildContext`], which says which build tags hold. It must never take
+//! anything from the machine: what the repository can't tell has a written default.
+//!
+//! Source: go/build/build.go (`matchTag`), internal/buildcfg (`cfg.go`, `exp.go`).
+
+use crate::go_version::GoVersion;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+pub(crate) mod platform_tables;
+mod tool_tags;
+
+/// An operating system and architecture that Go can build for, with the architecture's level where it
+/// is not Go's default: `linux/amd64`, `linux/arm/v6`, `linux/amd64/v3`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Platform {
+    os: String,
+    architecture: String,
+    level: Option<String>,
+}
+
+/// Why a text is no platform.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no platform: {reason}", text.escape_debug())]
+pub struct PlatformError {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Platform {
+    /// GOOS.
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// GOARCH.
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
+    /// The architecture's level as the build sets it (`GOAMD64=v1`); empty for architectures without levels.
+    pub fn level_setting(&self) -> String {
+        match platform_tables::level_variable(&self.architecture) {
+            None => String::new(),
+            Some((variable, default)) => {
+                format!("{variable}={}", self.level.as_deref().unwrap_or(default))
+            }
+        }
+    }
+
+    /// The level, Go's default included; empty for architectures without levels.
+    pub(crate) fn level(&self) -> &str {
+        self.level.as_deref().unwrap_or_else(|| {
+            platform_tables::level_variable(&self.architecture).map_or("", |(_, default)| default)
+        })
+    }
+}
+
+impl Default for Platform {
+    /// `linux/amd64`.
+    fn default() -> Self {
+        Self {
+            os: "linux".to_owned(),
+            architecture: "amd64".to_owned(),
+            level: None,
+        }
+    }
+}
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = |reason: String| PlatformError {
+            text: text.to_owned(),
+            reason,
+        };
+        let mut parts = text.split('/');
+        let (Some(os), Some(architecture)) = (parts.next(), parts.next()) else {
+            return Err(error(
+                "write it as os/architecture, such as linux/arm64".to_owned(),
+            ));
+        };
+        let variant = parts.next();
+        if parts.next().is_some() {
+            return Err(error("it has more than three parts".to_owned()));
+        }
+        if !platform_tables::is_supported(os, architecture) {
+            return Err(error(
+                "Go can't build for it; `go tool dist list` shows what it can".to_owned(),
+            ));
+        }
+        let level = match variant {
+            None => None,
+            Some(variant) => {
+                let level = platform_tables::level_of_variant(architecture, variant)
+                    .ok_or_else(|| error(format!("{architecture} has no variant `{variant}`")))?;
+                let default =
+                    platform_tables::level_variable(architecture).map(|(_, default)| default);
+                (default != Some(level)).then(|| level.to_owned())
+            }
+        };
+        Ok(Self {
+            os: os.to_owned(),
+            architecture: architecture.to_owned(),
+            level,
+        })
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.os, self.architecture)?;
+        match &self.level {
+            None => Ok(()),
+            Some(level) if level.starts_with('v') => write!(formatter, "/{level}"),
+            Some(level) => write!(formatter, "/v{level}"),
+        }
+    }
+}
+
+impl Serialize for Platform {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Platform {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// Whether cgo is on. The repository can't tell, so it is explicit; the default is off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cgo {
+    /// CGO_ENABLED=0.
+    #[default]
+    Disabled,
+    /// CGO_ENABLED=1.
+    Enabled,
+}
+
+/// A build tag: letters, digits, `_` and `.`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct BuildTag(String);
+
+/// Why a text is no build tag.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no build tag: use letters, digits, `_` and `.`", .0.escape_debug())]
+pub struct BuildTagError(String);
+
+impl BuildTag {
+    /// The tag as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BuildTag {
+    type Err = BuildTagError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if crate::parse::constraint::is_tag(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BuildTagError(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for BuildTag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for BuildTag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// Everything that decides which files the toolchain takes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BuildContext {
+    platform: Platform,
+    cgo: Cgo,
+    tags: BTreeSet<BuildTag>,
+    go_version: GoVersion,
+    tool_tags: BTreeSet<String>,
+}
+
+impl BuildContext {
+    /// A build context.
+    pub fn new(
+        platform: Platform,
+        cgo: Cgo,
+        tags: impl IntoIterator<Item = BuildTag>,
+        go_version: GoVersion,
+    ) -> Self {
+        let tool_tags = tool_tags::tool_tags(&platform, go_version.release_minor());
+        Self {
+            platform,
+            cgo,
+            tags: tags.into_iter().collect(),
+            go_version,
+            tool_tags,
+        }
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Whether cgo is on.
+    pub fn cgo(&self) -> Cgo {
+        self.cgo
+    }
+
+    /// The build tags, sorted.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(BuildTag::as_str)
+    }
+
+    /// The Go release.
+    pub fn go_version(&self) -> &GoVersion {
+        &self.go_version
+    }
+
+    /// Whether a build tag holds.
+    pub fn satisfies(&self, tag: &str) -> bool {
+        let os = self.platform.os.as_str();
+        if tag == os || tag == self.platform.architecture || tag == "gc" {
+            return true;
+        }
+        match tag {
+            "cgo" if self.cgo == Cgo::Enabled => return true,
+            "linux" if os == "android" => return true,
+            "solaris" if os == "illumos" => return true,
+            "darwin" if os == "ios" => return true,
+            "unix" if platform_tables::is_unix(os) => return true,
+            _ => {}
+        }
+        if let Some(minor) = tag.strip_prefix("go1.")
+            && minor.bytes().all(|byte| byte.is_ascii_digit())
+            && !minor.starts_with('0')
+            && let Ok(minor) = minor.parse::<u32>()
+        {
+            if (1..=self.go_version.release_minor()).contains(&minor) {
+                return true;
+            }
+        }
+        let tool_tag = if tag == "boringcrypto" {
+            "goexperiment.boringcrypto"
+        } else {
+            tag
+        };
+        self.tool_tags.contains(tool_tag) || self.tags.iter().any(|set| set.0 == tool_tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(platform: &str, cgo: Cgo) -> BuildContext {
+        let tags = ["custom".parse().unwrap()];
+        BuildContext::new(
+            platform.parse().unwrap(),
+            cgo,
+            tags,
+            "1.26".parse().unwrap(),
+        )
+    }
+
+    #[test]
+    fn tags_hold_as_in_go_build() {
+        let cases = [
+            ("linux/amd64", "linux", true),
+            ("linux/amd64", "unix", true),
+            ("linux/amd64", "gc", true),
+            ("linux/amd64", "gccgo", false),
+            ("linux/amd64", "custom", true),
+            ("linux/amd64", "cgo", false),
+            ("linux/amd64", "go1.26", true),
+            ("linux/amd64", "go1.27", false),
+            ("linux/amd64", "go1", false),
+            ("linux/amd64", "go1.22.1", false),
+            ("linux/amd64", "go1.0", false),
+            ("linux/amd64", "amd64.v1", true),
+            ("linux/amd64", "amd64.v2", false),
+            ("linux/amd64/v3", "amd64.v3", true),
+            ("linux/arm64", "arm64.v8.0", true),
+            ("linux/arm", "arm.7", true),
+            ("linux/arm/v6", "arm.7", false),
+            ("linux/arm/v6", "arm.6", true),
+            ("android/arm64", "linux", true),
+            ("ios/arm64", "darwin", true),
+            ("illumos/amd64", "solaris", true),
+            ("js/wasm", "unix", false),
+            ("js/wasm", "wasm.satconv", true),
+            ("linux/amd64", "goexperiment.regabiargs", true),
+            ("linux/amd64", "boringcrypto", false),
+            ("linux/amd64", "race", false),
+        ];
+        for (platform, tag, expected) in cases {
+            assert_eq!(
+                context(platform, Cgo::Disabled).satisfies(tag),
+                expected,
+                "{platform} {tag}"
+            );
+        }
+        assert!(context("linux/amd64", Cgo::Enabled).satisfies("cgo"));
+    }
+
+    #[test]
+    fn platforms_are_validated_and_have_one_spelling() {
+        for (text, shown) in [
+            ("linux/amd64", "linux/amd64"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm/v7", "linux/arm"),
+            ("linux/arm/v6", "linux/arm/v6"),
+            ("linux/amd64/v3", "linux/amd64/v3"),
+        ] {
+            assert_eq!(text.parse::<Platform>().unwrap().to_string(), shown);
+        }
+        for text in [
+            "linux",
+            "linux/sparc",
+            "beos/amd64",
+            "linux/amd64/v9",
+            "linux/s390x/v1",
+            "linux/amd64/v1/x",
+            "",
+        ] {
+            assert!(text.parse::<Platform>().is_err(), "{text}");
+        }
+    }
+}
