@@ -74,7 +74,10 @@ pub(super) fn ask_module(
             _ => return Ok(collect(root, &packages, environment, *attempt)),
         }
     }
-    Ok(cannot_load(module, &replace_root(&reason, root)))
+    Ok(cannot_load(
+        module,
+        &environment.without_places(&reason, root),
+    ))
 }
 
 fn lists_main(packages: &[Package]) -> bool {
@@ -208,7 +211,7 @@ fn collect(
                     files,
                     errors: errors
                         .iter()
-                        .map(|error| replace_root(error, root))
+                        .map(|error| environment.without_places(error, root))
                         .collect(),
                     attempt,
                 },
@@ -279,19 +282,4 @@ fn relative(path: &Path) -> String {
     } else {
         elements.join("/")
     }
-}
-
-/// Messages name paths; the checkout's own place is no part of an answer. A long message is cut to four lines, in one.
-fn replace_root(text: &str, root: &Path) -> String {
-    let root = root.display().to_string();
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("go: downloading "))
-        .take(4)
-        .collect();
-    lines
-        .join(" | ")
-        .replace(&format!("{root}/"), "")
-        .replace(&root, ".")
 }

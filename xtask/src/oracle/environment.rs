@@ -17,6 +17,8 @@ pub(super) struct Environment {
     network: Network,
     /// Holds nothing, so that no third-party module is found by chance.
     empty_module_cache: TempDir,
+    /// Where the toolchain itself lies: messages name it.
+    toolchain: String,
     /// What the machine itself would use, `direct` left out: it would try version control.
     machine: Option<MachineProxy>,
 }
@@ -34,11 +36,30 @@ impl Environment {
             Network::Proxy => Some(MachineProxy::new()?),
             Network::Off | Network::Directory(_) => None,
         };
+        let [toolchain] = go_env(["GOROOT"])?;
         Ok(Self {
             network: network.clone(),
             empty_module_cache,
+            toolchain,
             machine,
         })
+    }
+
+    /// Messages name paths; neither the checkout's place nor the toolchain's is part of an answer. A long message is
+    /// cut to four lines, in one.
+    pub(super) fn without_places(&self, text: &str, root: &Path) -> String {
+        let root = root.display().to_string();
+        let lines: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with("go: downloading "))
+            .take(4)
+            .collect();
+        lines
+            .join(" | ")
+            .replace(&format!("{root}/"), "")
+            .replace(&root, ".")
+            .replace(&self.toolchain, "$GOROOT")
     }
 
     /// The module cache of an attempt: files below it are third-party.
@@ -122,20 +143,7 @@ pub(super) fn set_context(command: &mut Command, context: &Context) {
 
 impl MachineProxy {
     fn new() -> Result<Self, OracleError> {
-        let arguments = ["env", "GOPROXY", "GOMODCACHE"];
-        let failure = |reason: String| OracleError::Go {
-            arguments: arguments.join(" "),
-            reason,
-        };
-        let output = clean_go()
-            .args(arguments)
-            .output()
-            .map_err(|error| failure(error.to_string()))?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let mut lines = text.lines();
-        let (Some(proxies), Some(module_cache)) = (lines.next(), lines.next()) else {
-            return Err(failure("it printed fewer than two lines".to_owned()));
-        };
+        let [proxies, module_cache] = go_env(["GOPROXY", "GOMODCACHE"])?;
         let proxies: Vec<&str> = proxies
             .split([',', '|'])
             .filter(|proxy| *proxy != "direct")
@@ -149,6 +157,24 @@ impl MachineProxy {
             module_cache: PathBuf::from(module_cache),
         })
     }
+}
+
+/// The machine's own values, one a variable.
+fn go_env<const COUNT: usize>(names: [&str; COUNT]) -> Result<[String; COUNT], OracleError> {
+    let failure = |reason: String| OracleError::Go {
+        arguments: format!("env {}", names.join(" ")),
+        reason,
+    };
+    let output = clean_go()
+        .arg("env")
+        .args(names)
+        .output()
+        .map_err(|error| failure(error.to_string()))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let values: Vec<String> = text.lines().map(str::to_owned).collect();
+    values
+        .try_into()
+        .map_err(|_| failure("it did not print one line for each".to_owned()))
 }
 
 /// `go` without any variable that changes what it does.
