@@ -159,8 +159,8 @@ fn recording(case: &Case, answers: &[Answer]) -> answer::Answer {
                 .mains
                 .iter()
                 .filter(|(directory, _)| case.compares(directory))
-                .filter_map(|(directory, main)| match &main.state {
-                    State::Loaded { files, errors, .. } => Some(answer::MainAnswer {
+                .map(|(directory, main)| match &main.state {
+                    State::Loaded { files, errors, .. } => answer::MainAnswer {
                         directory: directory.clone(),
                         import_path: main.import_path.clone(),
                         files: files
@@ -168,9 +168,14 @@ fn recording(case: &Case, answers: &[Answer]) -> answer::Answer {
                             .map(|(path, kind)| ((*kind).to_owned(), path.clone()))
                             .collect(),
                         errors: errors.clone(),
-                    }),
-                    // The module's record says why.
-                    State::CannotLoad(_) => None,
+                    },
+                    // Go gives no import path to what it can't load.
+                    State::CannotLoad(reason) => answer::MainAnswer {
+                        directory: directory.clone(),
+                        import_path: "?".to_owned(),
+                        files: Vec::new(),
+                        errors: vec![reason.clone()],
+                    },
                 })
                 .collect(),
             unloadable: answer

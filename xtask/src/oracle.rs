@@ -104,6 +104,15 @@ pub(crate) struct MainPackage {
     pub(crate) state: State,
 }
 
+impl MainPackage {
+    fn unloadable(reason: String) -> Self {
+        Self {
+            import_path: String::new(),
+            state: State::CannotLoad(reason),
+        }
+    }
+}
+
 /// What became of a main package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {

@@ -8,11 +8,14 @@ use super::{
 };
 use std::{
     collections::{BTreeSet, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What `go` says when it may not fetch a module.
 const LOOKUP_DISABLED: &str = "module lookup disabled by GOPROXY=off";
+
+/// What `go` says of a directory whose name no import path may have: no module proxy helps there.
+const MALFORMED_PATH: &str = "malformed import path";
 
 /// Asks about one module, as often as it takes.
 pub(super) fn ask_module(
@@ -24,14 +27,18 @@ pub(super) fn ask_module(
 ) -> Result<Answer, OracleError> {
     let mut patterns = vec!["./...".to_owned()];
     for directory in &module.named_directories {
-        patterns.push(format!("./{}", directory.display()));
+        patterns.push(pattern(directory));
     }
-    let attempts = environment.attempts();
+    let mut attempts = environment
+        .attempts()
+        .iter()
+        .copied()
+        .filter(|attempt| *attempt != Attempt::ProxyUpdatingGoMod || module.workspace.is_none())
+        .peekable();
     let mut reason = String::new();
-    for attempt in attempts {
-        if *attempt == Attempt::ProxyUpdatingGoMod && module.workspace.is_some() {
-            continue;
-        }
+    // The best answer so far, when that is a short one.
+    let mut short = None;
+    while let Some(attempt) = attempts.next() {
         let list = |patterns: &[String], dependencies| {
             go_list(
                 root,
@@ -40,7 +47,7 @@ pub(super) fn ask_module(
                 dependencies,
                 context,
                 environment,
-                *attempt,
+                attempt,
             )
         };
         let packages = match list(&patterns, Dependencies::Listed)? {
@@ -55,33 +62,74 @@ pub(super) fn ask_module(
                 continue;
             }
         };
-        let mut short = unavailable_under(&packages, module_paths);
-        if short.is_none() {
-            let unlisted = unlisted_mains(root, module, &packages);
-            if !unlisted.is_empty() {
-                short = match list(&unlisted, Dependencies::LeftOut)? {
-                    Ok(packages) => unexplained(&packages),
-                    Err(complaint) => Some(complaint),
-                };
-            }
+        let gaps = find_gaps(root, module, &packages, list)?;
+        let mut answer = collect(root, &packages, environment, attempt);
+        for gap in &gaps {
+            answer.mains.insert(
+                relative(&module.directory.join(&gap.directory)),
+                MainPackage::unloadable(environment.without_places(&gap.reason, root)),
+            );
         }
-        let last = attempts.last() == Some(attempt);
-        match short {
-            // Without any proxy to ask, a package that only a proxy has is no reason to doubt the rest.
-            Some(why) if !(last && why.contains(LOOKUP_DISABLED) && lists_main(&packages)) => {
-                reason = why;
-            }
-            _ => return Ok(collect(root, &packages, environment, *attempt)),
+        let proxy_may_help = names_unavailable(&packages, module_paths)
+            || gaps.iter().any(|gap| !gap.reason.contains(MALFORMED_PATH));
+        if !proxy_may_help || attempts.peek().is_none() {
+            return Ok(answer);
         }
+        short = Some(answer);
     }
-    Ok(cannot_load(
-        module,
-        &environment.without_places(&reason, root),
-    ))
+    Ok(short.unwrap_or_else(|| cannot_load(module, &environment.without_places(&reason, root))))
 }
 
-fn lists_main(packages: &[Package]) -> bool {
-    packages.iter().any(is_main)
+/// A directory of a module as an argument of `go list`.
+fn pattern(directory: &Path) -> String {
+    format!("./{}", directory.display())
+}
+
+/// A directory that seems to hold a main package, and that Go left out of the listing for no good reason.
+struct Gap {
+    directory: PathBuf,
+    reason: String,
+}
+
+/// Asks for the unlisted directories by name: build constraints, which keep a package out of a pattern, then show as
+/// ignored files, and an `ignore`d directory shows its files.
+fn find_gaps(
+    root: &Path,
+    module: &Module,
+    packages: &[Package],
+    list: impl Fn(&[String], Dependencies) -> Result<Result<Vec<Package>, String>, OracleError>,
+) -> Result<Vec<Gap>, OracleError> {
+    let unlisted = unlisted_mains(root, module, packages);
+    let patterns: Vec<String> = unlisted
+        .iter()
+        .map(|directory| pattern(directory))
+        .collect();
+    if patterns.is_empty() || why_no_files(list(&patterns, Dependencies::LeftOut)?).is_none() {
+        return Ok(Vec::new());
+    }
+    let mut gaps = Vec::new();
+    for directory in unlisted {
+        let listed = list(&[pattern(directory)], Dependencies::LeftOut)?;
+        if let Some(reason) = why_no_files(listed) {
+            gaps.push(Gap {
+                directory: directory.clone(),
+                reason,
+            });
+        }
+    }
+    Ok(gaps)
+}
+
+/// Why packages that were asked for by name have no files, if any has none.
+fn why_no_files(listed: Result<Vec<Package>, String>) -> Option<String> {
+    match listed {
+        Err(complaint) => Some(complaint),
+        Ok(packages) => packages
+            .iter()
+            .filter(|package| !package.saw_go_files())
+            .find_map(|package| package.error.as_ref())
+            .map(|error| error.err.clone()),
+    }
 }
 
 fn cannot_load(module: &Module, reason: &str) -> Answer {
@@ -90,10 +138,7 @@ fn cannot_load(module: &Module, reason: &str) -> Answer {
     for main in &module.main_directories {
         answer.mains.insert(
             relative(&module.directory.join(main)),
-            MainPackage {
-                import_path: String::new(),
-                state: State::CannotLoad(reason.to_owned()),
-            },
+            MainPackage::unloadable(reason.to_owned()),
         );
     }
     answer.unloadable.insert(directory, reason.to_owned());
@@ -108,23 +153,26 @@ fn is_main(package: &Package) -> bool {
         && !(package.go_files.is_empty() && package.cgo_files.is_empty())
 }
 
-/// A package under one of the checkout's own module paths that could not be had without a module proxy: the published
-/// version of a module of this checkout, whose files may or may not be local.
-fn unavailable_under(packages: &[Package], module_paths: &[&str]) -> Option<String> {
-    packages.iter().find_map(|package| {
-        let error = package.error.as_ref()?;
-        let own = module_paths.iter().any(|path| {
-            package
-                .import_path
-                .strip_prefix(path)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        });
-        (own && error.err.contains(LOOKUP_DISABLED)).then(|| error.err.clone())
+/// Whether a package under one of the checkout's own module paths could not be had without a module proxy: it belongs
+/// to the published version of a module of this checkout, so that its files may or may not be local ones.
+fn names_unavailable(packages: &[Package], module_paths: &[&str]) -> bool {
+    packages.iter().any(|package| {
+        let unavailable = package
+            .error
+            .as_ref()
+            .is_some_and(|error| error.err.contains(LOOKUP_DISABLED));
+        unavailable
+            && module_paths.iter().any(|path| {
+                package
+                    .import_path
+                    .strip_prefix(path)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
     })
 }
 
-/// Patterns for the directories that seem to hold a main package and are not in the listing.
-fn unlisted_mains(root: &Path, module: &Module, packages: &[Package]) -> Vec<String> {
+/// The directories that seem to hold a main package and are not in the listing.
+fn unlisted_mains<'a>(root: &Path, module: &'a Module, packages: &[Package]) -> Vec<&'a PathBuf> {
     let listed: BTreeSet<&Path> = packages
         .iter()
         .filter(|package| package.saw_go_files())
@@ -137,17 +185,7 @@ fn unlisted_mains(root: &Path, module: &Module, packages: &[Package]) -> Vec<Str
             let absolute = root.join(&module.directory).join(directory);
             !listed.contains(absolute.components().as_path())
         })
-        .map(|directory| format!("./{}", directory.display()))
         .collect()
-}
-
-/// Why a package that was asked for by name has no files, when that is not because of its build constraints.
-fn unexplained(packages: &[Package]) -> Option<String> {
-    packages
-        .iter()
-        .filter(|package| !package.saw_go_files())
-        .find_map(|package| package.error.as_ref())
-        .map(|error| error.err.clone())
 }
 
 fn collect(

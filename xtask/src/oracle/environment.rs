@@ -49,6 +49,7 @@ impl Environment {
     /// cut to four lines, in one.
     pub(super) fn without_places(&self, text: &str, root: &Path) -> String {
         let root = root.display().to_string();
+        let module_cache = self.empty_module_cache.path().display().to_string();
         let lines: Vec<&str> = text
             .lines()
             .map(str::trim)
@@ -60,6 +61,7 @@ impl Environment {
             .replace(&format!("{root}/"), "")
             .replace(&root, ".")
             .replace(&self.toolchain, "$GOROOT")
+            .replace(&module_cache, "$GOMODCACHE")
     }
 
     /// The module cache of an attempt: files below it are third-party.
