@@ -130,7 +130,7 @@ fn print_oracle(arguments: &OracleArguments) -> Result<ExitCode, Box<dyn Error>>
 
 fn print_main(directory: &str, main: &MainPackage, list_files: bool) {
     match &main.state {
-        State::CannotLoad(_) => println!("can't load {directory}"),
+        State::CannotLoad(reason) => println!("can't load {directory}: {reason}"),
         State::Loaded {
             files,
             errors,
