@@ -9,7 +9,7 @@ mod planned;
 use crate::{ContextArguments, checkout::Checkout, fixture_answers, oracle};
 use compare::{Comparison, Difference, compare};
 use oracle::{Answer, Context, Network};
-use planned::planned_files;
+use planned::{Planned, PlannedError, planned_files};
 use rebake_fixtures::{
     Case,
     case::{Expectation, Tier},
@@ -17,8 +17,10 @@ use rebake_fixtures::{
 };
 use serde::Serialize;
 use std::{
+    collections::BTreeMap,
     env,
     error::Error,
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -112,14 +114,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn rebake_binary(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
-    if let Some(path) = &arguments.rebake {
-        return Ok(path.clone());
-    }
-    let beside = env::current_exe()?.with_file_name("rebake");
-    if beside.is_file() {
-        Ok(beside)
+    let binary = match &arguments.rebake {
+        Some(path) => path.clone(),
+        None => env::current_exe()?.with_file_name(format!("rebake{}", env::consts::EXE_SUFFIX)),
+    };
+    if binary.is_file() {
+        Ok(binary)
     } else {
-        let path = beside.display();
+        let path = binary.display();
         Err(format!(
             "there is no {path}: run `cargo build --package rebake`, or name it with --rebake"
         )
@@ -142,7 +144,7 @@ fn compare_directory(
     let contexts = arguments.contexts.contexts();
     let answers = oracle::ask(directory, &contexts, &[], &network)?;
     for (context, answer) in contexts.iter().zip(&answers) {
-        let planned = planned_files(rebake, directory, context, &[], &arguments.go)?;
+        let planned = ask_planner(rebake, directory, context, arguments);
         reports.push(Report {
             tree: name.to_owned(),
             context: context.to_string(),
@@ -161,11 +163,14 @@ fn compare_case(
 ) -> Result<(), Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
     case.write_to(scratch.path())?;
+    if !case.packages.is_empty() {
+        fs::write(scratch.path().join("rebake.toml"), declared_services(case))?;
+    }
     let contexts = fixture_answers::contexts(case);
     let answers = fixture_answers::ask(case)?;
     for (context, answer) in contexts.iter().zip(&answers) {
         let comparison =
-            compare_in_context(case, context, answer, scratch.path(), arguments, rebake)?;
+            compare_in_context(case, context, answer, scratch.path(), arguments, rebake);
         reports.push(Report {
             tree: name.to_owned(),
             context: context.to_string(),
@@ -175,6 +180,25 @@ fn compare_case(
     Ok(())
 }
 
+/// What no pattern finds must be declared.
+fn declared_services(case: &Case) -> String {
+    case.packages
+        .iter()
+        .map(|directory| format!("[[service]]\ndir = {directory:?}\n"))
+        .collect()
+}
+
+/// A planner that fails as a whole is one more difference, not the end of the run.
+fn ask_planner(rebake: &Path, root: &Path, context: &Context, arguments: &Arguments) -> Planned {
+    planned_files(rebake, root, context, &arguments.go).unwrap_or_else(|error| Planned {
+        mains: BTreeMap::new(),
+        general_errors: vec![PlannedError {
+            code: "none".to_owned(),
+            message: error.to_string(),
+        }],
+    })
+}
+
 fn compare_in_context(
     case: &Case,
     context: &Context,
@@ -182,8 +206,8 @@ fn compare_in_context(
     root: &Path,
     arguments: &Arguments,
     rebake: &Path,
-) -> Result<Comparison, Box<dyn Error>> {
-    let planned = planned_files(rebake, root, context, &case.packages, &arguments.go)?;
+) -> Comparison {
+    let planned = ask_planner(rebake, root, context, arguments);
     let mut comparison = compare(answer, &planned, Some(case));
     // A refused module whose main packages nobody can name: the planner must still complain.
     if let Expectation::Refused { code } = &case.expectation
@@ -203,7 +227,7 @@ fn compare_in_context(
                 .insert(".".to_owned(), vec![Difference::OnlyGoRefuses { errors }]);
         }
     }
-    Ok(comparison)
+    comparison
 }
 
 fn print_reports(reports: &[Report], skipped: usize) {

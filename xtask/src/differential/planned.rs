@@ -5,6 +5,7 @@
 
 use crate::oracle::{Cgo, Context};
 use serde::Deserialize;
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -67,7 +68,15 @@ struct Document {
 struct Row {
     name: String,
     dir: String,
+    /// `null` where the planner is in doubt.
+    #[serde(default = "some_key")]
+    key: Value,
     files: Vec<File>,
+}
+
+/// An output without keys says nothing about doubt.
+fn some_key() -> Value {
+    Value::Bool(true)
 }
 
 #[derive(Deserialize)]
@@ -86,8 +95,7 @@ struct Diagnostic {
     services: Vec<String>,
 }
 
-/// Asks the planner for the inputs of every main package below a root; `named` are directories of main packages that
-/// no pattern finds.
+/// Asks the planner for the inputs of every main package below a root.
 ///
 /// # Errors
 /// The planner can't be run, or prints what the contract does not allow.
@@ -95,17 +103,11 @@ pub(crate) fn planned_files(
     rebake: &Path,
     root: &Path,
     context: &Context,
-    named: &[String],
     go_version: &str,
 ) -> Result<Planned, PlannedFilesError> {
     let mut arguments = vec!["inputs".to_owned(), "--root".to_owned()];
     arguments.push(root.display().to_string());
-    for glob in ["**"].into_iter().chain(named.iter().map(String::as_str)) {
-        arguments.extend([
-            "--services".to_owned(),
-            glob.trim_start_matches("./").to_owned(),
-        ]);
-    }
+    arguments.extend(["--services", "**"].map(str::to_owned));
     arguments.extend(["--platform".to_owned(), context.platform.clone()]);
     if context.cgo == Cgo::On {
         arguments.push("--cgo".to_owned());
@@ -133,6 +135,7 @@ pub(crate) fn planned_files(
 fn planned(document: Document) -> Planned {
     let mut planned = Planned::default();
     let mut directories = BTreeMap::new();
+    let mut without_key = Vec::new();
     for row in document.services {
         directories.insert(row.name, row.dir.clone());
         let files = row
@@ -141,6 +144,7 @@ fn planned(document: Document) -> Planned {
             .filter(|file| !ADDED_BY_THE_PLANNER.contains(&file.kind.as_str()))
             .map(|file| (file.path, file.kind))
             .collect();
+        let directory = row.dir.clone();
         planned.mains.insert(
             row.dir,
             PlannedMain {
@@ -148,6 +152,9 @@ fn planned(document: Document) -> Planned {
                 errors: Vec::new(),
             },
         );
+        if row.key.is_null() {
+            without_key.push(directory);
+        }
     }
     for diagnostic in document.diagnostics {
         if diagnostic.severity != "error" {
@@ -171,6 +178,17 @@ fn planned(document: Document) -> Planned {
             }
         }
     }
+    // A diagnostic for the whole plan, or one of less than an error, may have cost a service its key.
+    for directory in without_key {
+        if let Some(main) = planned.mains.get_mut(&directory)
+            && main.errors.is_empty()
+        {
+            main.errors.push(PlannedError {
+                code: "none".to_owned(),
+                message: "there is no key, and no error names the service".to_owned(),
+            });
+        }
+    }
     planned
 }
 
@@ -184,7 +202,8 @@ mod tests {
             {"name": "api", "main": "ex.com/m/api", "dir": "api", "platform": "linux/amd64", "files": [
                 {"path": "api/main.go", "kind": "go", "digest": "00", "executable": false},
                 {"path": "go.mod", "kind": "manifest", "digest": "00"}]},
-            {"name": "web", "main": "ex.com/m/web", "dir": "web", "files": []}],
+            {"name": "web", "main": "ex.com/m/web", "dir": "web", "key": null, "files": []},
+            {"name": "cli", "main": "ex.com/m/cli", "dir": "cli", "key": null, "files": []}],
             "diagnostics": [
                 {"code": "embed", "severity": "error", "message": "no match", "path": "web/x.go", "services": ["web"]},
                 {"code": "syntax", "severity": "error", "message": "odd", "path": null, "services": []},
@@ -194,7 +213,12 @@ mod tests {
         let api = &planned.mains["api"];
         assert_eq!(api.files.len(), 1, "manifests are not compared");
         assert!(api.errors.is_empty(), "a warning refuses nothing");
+        assert_eq!(planned.mains["web"].errors.len(), 1);
         assert_eq!(planned.mains["web"].errors[0].message, "web/x.go: no match");
+        assert_eq!(
+            planned.mains["cli"].errors[0].code, "none",
+            "without a key there is doubt"
+        );
         assert_eq!(planned.general_errors[0].code, "syntax");
     }
 }
