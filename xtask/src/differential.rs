@@ -1,0 +1,258 @@
+//! Holds the planner to the Go toolchain, main package by main package.
+//!
+//! In: checkouts, revisions of them, or the cases of the fixtures. Out: for each and each context how many main
+//! packages are exact, how many can't be loaded, and every difference; the exit code is 1 when there is any.
+
+mod compare;
+mod planned;
+
+use crate::{ContextArguments, checkout::Checkout, fixture_answers, oracle};
+use compare::{Comparison, Difference, compare};
+use oracle::{Answer, Context, Network};
+use planned::planned_files;
+use rebake_fixtures::{
+    Case,
+    case::{Expectation, Tier},
+    cases,
+};
+use serde::Serialize;
+use std::{
+    env,
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Checkouts to compare.
+    directories: Vec<PathBuf>,
+    #[command(flatten)]
+    contexts: ContextArguments,
+    /// Compare these revisions instead of what stands in the directories.
+    #[arg(long, value_delimiter = ',', num_args = 1..)]
+    revision: Vec<String>,
+    /// Compare the cases of the fixtures, in their own contexts.
+    #[arg(long)]
+    fixtures: bool,
+    /// Only cases whose topic/name contains this text.
+    #[arg(long)]
+    case: Vec<String>,
+    /// Never ask a module proxy.
+    #[arg(long)]
+    offline: bool,
+    /// The Go release that the planner plans for: that of the toolchain that is asked.
+    #[arg(long, default_value = "1.26")]
+    go: String,
+    /// The planner's binary; by default the one beside this program.
+    #[arg(long)]
+    rebake: Option<PathBuf>,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    tree: String,
+    context: String,
+    #[serde(flatten)]
+    comparison: Comparison,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let rebake = rebake_binary(arguments)?;
+    let mut reports = Vec::new();
+    let mut skipped = 0;
+    for directory in &arguments.directories {
+        let name = directory.display().to_string();
+        if arguments.revision.is_empty() {
+            compare_directory(&name, directory, arguments, &rebake, &mut reports)?;
+        }
+        for revision in &arguments.revision {
+            let checkout = Checkout::new(directory, revision)?;
+            let name = format!("{name}@{revision}");
+            compare_directory(
+                &name,
+                &checkout.directory(),
+                arguments,
+                &rebake,
+                &mut reports,
+            )?;
+        }
+    }
+    if arguments.fixtures {
+        for case in cases()? {
+            let name = format!("{}/{}", case.topic, case.name);
+            let chosen =
+                arguments.case.is_empty() || arguments.case.iter().any(|text| name.contains(text));
+            if !chosen {
+                continue;
+            }
+            if case.tier == Tier::Linked {
+                skipped += 1;
+                continue;
+            }
+            compare_case(&name, &case, arguments, &rebake, &mut reports)?;
+        }
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&reports)?);
+    } else {
+        print_reports(&reports, skipped);
+    }
+    let differs = reports
+        .iter()
+        .any(|report| !report.comparison.differences.is_empty());
+    Ok(if differs {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn rebake_binary(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(path) = &arguments.rebake {
+        return Ok(path.clone());
+    }
+    let beside = env::current_exe()?.with_file_name("rebake");
+    if beside.is_file() {
+        Ok(beside)
+    } else {
+        let path = beside.display();
+        Err(format!(
+            "there is no {path}: run `cargo build --package rebake`, or name it with --rebake"
+        )
+        .into())
+    }
+}
+
+fn compare_directory(
+    name: &str,
+    directory: &Path,
+    arguments: &Arguments,
+    rebake: &Path,
+    reports: &mut Vec<Report>,
+) -> Result<(), Box<dyn Error>> {
+    let network = if arguments.offline {
+        Network::Off
+    } else {
+        Network::Proxy
+    };
+    let contexts = arguments.contexts.contexts();
+    let answers = oracle::ask(directory, &contexts, &[], &network)?;
+    for (context, answer) in contexts.iter().zip(&answers) {
+        let planned = planned_files(rebake, directory, context, &[], &arguments.go)?;
+        reports.push(Report {
+            tree: name.to_owned(),
+            context: context.to_string(),
+            comparison: compare(answer, &planned, None),
+        });
+    }
+    Ok(())
+}
+
+fn compare_case(
+    name: &str,
+    case: &Case,
+    arguments: &Arguments,
+    rebake: &Path,
+    reports: &mut Vec<Report>,
+) -> Result<(), Box<dyn Error>> {
+    let scratch = tempfile::tempdir()?;
+    case.write_to(scratch.path())?;
+    let contexts = fixture_answers::contexts(case);
+    let answers = fixture_answers::ask(case)?;
+    for (context, answer) in contexts.iter().zip(&answers) {
+        let comparison =
+            compare_in_context(case, context, answer, scratch.path(), arguments, rebake)?;
+        reports.push(Report {
+            tree: name.to_owned(),
+            context: context.to_string(),
+            comparison,
+        });
+    }
+    Ok(())
+}
+
+fn compare_in_context(
+    case: &Case,
+    context: &Context,
+    answer: &Answer,
+    root: &Path,
+    arguments: &Arguments,
+    rebake: &Path,
+) -> Result<Comparison, Box<dyn Error>> {
+    let planned = planned_files(rebake, root, context, &case.packages, &arguments.go)?;
+    let mut comparison = compare(answer, &planned, Some(case));
+    // A refused module whose main packages nobody can name: the planner must still complain.
+    if let Expectation::Refused { code } = &case.expectation
+        && comparison.total == 0
+    {
+        comparison.total = 1;
+        if planned
+            .general_errors
+            .iter()
+            .any(|error| error.code == *code)
+        {
+            comparison.exact = 1;
+        } else {
+            let errors = answer.unloadable.values().cloned().collect();
+            comparison
+                .differences
+                .insert(".".to_owned(), vec![Difference::OnlyGoRefuses { errors }]);
+        }
+    }
+    Ok(comparison)
+}
+
+fn print_reports(reports: &[Report], skipped: usize) {
+    let mut total = 0;
+    let mut exact = 0;
+    for report in reports {
+        let comparison = &report.comparison;
+        total += comparison.total;
+        exact += comparison.exact;
+        println!(
+            "{} [{}]: {}/{} exact, {} can't be loaded",
+            report.tree,
+            report.context,
+            comparison.exact,
+            comparison.total,
+            comparison.cannot_load.len()
+        );
+        for (directory, reason) in &comparison.cannot_load {
+            println!("  can't load {directory}: {reason}");
+        }
+        for (directory, differences) in &comparison.differences {
+            println!("  {directory}:");
+            for difference in differences {
+                print_difference(difference);
+            }
+        }
+    }
+    println!("{exact}/{total} exact in all");
+    if skipped > 0 {
+        println!("{skipped} cases skipped: they need the sources of third-party modules");
+    }
+}
+
+fn print_difference(difference: &Difference) {
+    let list = |what: &str, errors: &[String]| {
+        println!("    {what}");
+        for error in errors {
+            println!("      {error}");
+        }
+    };
+    match difference {
+        Difference::OnlyInGo { path, kind } => println!("    + {path} ({kind}) only in go"),
+        Difference::OnlyInRebake { path, kind } => println!("    - {path} ({kind}) only in rebake"),
+        Difference::MainOnlyInGo => println!("    + the main package itself, only in go"),
+        Difference::MainOnlyInRebake => println!("    - the main package itself, only in rebake"),
+        Difference::OnlyGoRefuses { errors } => list("go refuses, rebake is silent:", errors),
+        Difference::OnlyRebakeRefuses { errors } => list("rebake refuses, go does not:", errors),
+        Difference::OtherCode { expected, errors } => {
+            list(&format!("rebake refuses, but not as `{expected}`:"), errors);
+        }
+    }
+}
