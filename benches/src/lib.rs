@@ -4,3 +4,4 @@
 //! within one run on one machine.
 
 pub mod floor;
+pub mod synthetic;
