@@ -19,6 +19,60 @@ pub fn compare_versions(left: &str, right: &str) -> Ordering {
     }
 }
 
+/// Whether a text is a version, in full or shortened.
+///
+/// Source: golang.org/x/mod/semver (`IsValid`).
+pub fn is_version(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('v') else {
+        return false;
+    };
+    let (rest, build) = rest
+        .split_once('+')
+        .map_or((rest, None), |(rest, build)| (rest, Some(build)));
+    let (core, prerelease) = rest
+        .split_once('-')
+        .map_or((rest, None), |(core, prerelease)| (core, Some(prerelease)));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |text: &str| !text.is_empty() && is_digits(text) && (text == "0" || !text.starts_with('0'));
+    let is_identifier = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let numbers: Vec<&str> = core.split('.').collect();
+    numbers.len() <= 3
+        && numbers.iter().all(|number| is_number(number))
+        // A shortened version can't have more than numbers.
+        && (numbers.len() == 3 || (prerelease.is_none() && build.is_none()))
+        && prerelease.is_none_or(|prerelease| {
+            prerelease
+                .split('.')
+                .all(|identifier| is_identifier(identifier) && (!is_digits(identifier) || is_number(identifier)))
+        })
+        && build.is_none_or(|build| build.split('.').all(is_identifier))
+}
+
+/// The canonical form of a version: all three numbers, and of the build metadata `+incompatible` alone.
+/// Nothing for what is no version.
+///
+/// Source: golang.org/x/mod/module (`CanonicalVersion`).
+pub fn canonical_version(text: &str) -> Option<String> {
+    if !is_version(text) {
+        return None;
+    }
+    let (version, build) = text.split_once('+').unwrap_or((text, ""));
+    let (core, prerelease) = version.split_at(version.find('-').unwrap_or(version.len()));
+    let missing = 2usize.saturating_sub(core.matches('.').count());
+    let build = if build == "incompatible" {
+        "+incompatible"
+    } else {
+        ""
+    };
+    Some(format!("{core}{}{prerelease}{build}", ".0".repeat(missing)))
+}
+
 struct Version<'text> {
     numbers: [&'text str; 3],
     prerelease: &'text str,
@@ -94,6 +148,33 @@ fn compare_prereleases(left: &str, right: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_made_canonical_as_by_semver() {
+        let cases = [
+            ("v1.2.3", Some("v1.2.3")),
+            ("v1.2", Some("v1.2.0")),
+            ("v1", Some("v1.0.0")),
+            ("v1.2.3-pre.1", Some("v1.2.3-pre.1")),
+            ("v1.2.3+meta", Some("v1.2.3")),
+            ("v2.0.0+incompatible", Some("v2.0.0+incompatible")),
+            (
+                "v1.2.3-0.20200101000000-abcdefabcdef",
+                Some("v1.2.3-0.20200101000000-abcdefabcdef"),
+            ),
+            ("v1.2-pre", None),
+            ("v01.2.3", None),
+            ("v1.2.3-01", None),
+            ("v1.2.3-", None),
+            ("v1.2.3.4", None),
+            ("1.2.3", None),
+            ("master", None),
+            ("v", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(canonical_version(text).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn orders_as_semantic_versions() {

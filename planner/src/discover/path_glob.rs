@@ -1,0 +1,114 @@
+//! Globs over the paths of a tree.
+//!
+//! In: a glob as a person writes it. Out: a [`PathGlob`], anchored at the root. It must never match what lies
+//! outside the root.
+
+use crate::path::RepoPath;
+use globset::{GlobBuilder, GlobMatcher};
+use std::str::FromStr;
+
+/// A glob over paths, anchored at the root: `*` and `?` stay within a path element, `**` crosses them.
+#[derive(Debug, Clone)]
+pub struct PathGlob {
+    text: String,
+    matcher: GlobMatcher,
+    fixed_prefix: RepoPath,
+}
+
+/// Why a glob can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no glob: {reason}", glob.escape_debug())]
+pub struct PathGlobError {
+    /// The glob as given.
+    pub glob: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl PathGlob {
+    /// The glob as it counts: without `./` in front and `/` at the end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the glob matches a path.
+    pub fn matches(&self, path: &RepoPath) -> bool {
+        self.matcher.is_match(path.as_str())
+    }
+
+    /// The directories before the first wildcard; of a glob without one, all but its last element.
+    pub fn fixed_prefix(&self) -> &RepoPath {
+        &self.fixed_prefix
+    }
+}
+
+impl FromStr for PathGlob {
+    type Err = PathGlobError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let failed = |reason: String| PathGlobError {
+            glob: text.to_owned(),
+            reason,
+        };
+        let clean = text
+            .strip_prefix("./")
+            .unwrap_or(text)
+            .trim_end_matches('/');
+        let clean = if clean.is_empty() { "." } else { clean };
+        if text.starts_with('/') || clean.split('/').any(|element| element == "..") {
+            return Err(failed(
+                "write it relative to the root, without `..`".to_owned(),
+            ));
+        }
+        let matcher = GlobBuilder::new(clean)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| failed(error.kind().to_string()))?
+            .compile_matcher();
+        let elements: Vec<&str> = clean.split('/').collect();
+        let literal = elements
+            .iter()
+            .take_while(|element| !element.contains(['*', '?', '[', '{', '\\']))
+            .count();
+        // Of a glob without wildcards the last element is the name, not a prefix.
+        let prefix = &elements[..literal.min(elements.len() - 1)];
+        let fixed_prefix = RepoPath::root()
+            .join_lexically(&prefix.join("/"))
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(Self {
+            text: clean.to_owned(),
+            matcher,
+            fixed_prefix,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_globs_fixed_prefix_is_what_stands_before_its_first_wildcard() {
+        for (glob, expected) in [
+            ("services/**", "services"),
+            ("a/b/*/c", "a/b"),
+            ("**", "."),
+            ("a/api", "a"),
+            ("api", "."),
+            ("./x/*", "x"),
+        ] {
+            assert_eq!(
+                glob.parse::<PathGlob>().unwrap().fixed_prefix().as_str(),
+                expected,
+                "{glob}"
+            );
+        }
+    }
+
+    #[test]
+    fn globs_outside_the_root_are_refused() {
+        for glob in ["/abs", "../x", "a/../b", "[", "a{"] {
+            assert!(glob.parse::<PathGlob>().is_err(), "{glob}");
+        }
+    }
+}

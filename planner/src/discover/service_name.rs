@@ -1,0 +1,242 @@
+//! The names of services.
+//!
+//! In: directories and globs. Out: [`ServiceName`]s: valid as image, target and job names, unique in a
+//! plan, and the same as long as the directories are. A name must never depend on the order of discovery.
+
+use crate::path::RepoPath;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+/// As long as a DNS label, the strictest of the places where the names go.
+const LONGEST: usize = 63;
+
+/// Hexadecimal digits of the hash that tells apart what a slug can't.
+const HASH_DIGITS: usize = 8;
+
+/// A service's name: 1 to 63 of `a-z`, `0-9` and `-`, not at an end a `-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ServiceName(String);
+
+/// Why a text is no service name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no service name: use 1 to 63 of a-z, 0-9 and -, with a letter or digit at both ends", .0.escape_debug())]
+pub struct ServiceNameError(String);
+
+impl ServiceName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A name made of any text: what it can't keep is replaced, and a short hash of `distinct` is
+    /// added where that loses something.
+    fn slug(text: &str, distinct: &str) -> Self {
+        let mut slug = String::with_capacity(text.len());
+        let mut lossy = false;
+        for character in text.chars() {
+            match character {
+                'a'..='z' | '0'..='9' | '-' => slug.push(character),
+                // The separator of paths is the one thing that a dash stands for.
+                '/' => slug.push('-'),
+                'A'..='Z' => {
+                    slug.push(character.to_ascii_lowercase());
+                    lossy = true;
+                }
+                _ => {
+                    slug.push('-');
+                    lossy = true;
+                }
+            }
+        }
+        let trimmed = slug.trim_matches('-');
+        lossy |= trimmed.len() != slug.len() || trimmed.len() > LONGEST;
+        if lossy {
+            Self::with_hash(trimmed, distinct)
+        } else {
+            Self(trimmed.to_owned())
+        }
+    }
+
+    fn with_hash(slug: &str, distinct: &str) -> Self {
+        let hash = blake3::hash(distinct.as_bytes()).to_hex();
+        // Slugs are ASCII, so any cut is at a character's boundary.
+        let kept = &slug[..slug.len().min(LONGEST - HASH_DIGITS - 1)];
+        let kept = kept.trim_matches('-');
+        if kept.is_empty() {
+            return Self(hash[..HASH_DIGITS].to_owned());
+        }
+        Self(format!("{kept}-{}", &hash[..HASH_DIGITS]))
+    }
+}
+
+impl FromStr for ServiceName {
+    type Err = ServiceNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let valid = !text.is_empty()
+            && text.len() <= LONGEST
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ServiceNameError(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a name is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct NameSource {
+    /// The service's directory.
+    pub(crate) directory: RepoPath,
+    /// The directories above it that the glob fixes, cut from the name.
+    pub(crate) fixed_prefix: RepoPath,
+    /// The module path, whose last element names a service at the root.
+    pub(crate) module_path: String,
+    /// A name that rebake.toml gives.
+    pub(crate) declared: Option<ServiceName>,
+}
+
+/// Names services: each by its directory less the glob's fixed prefix; where two collide, both by their
+/// whole path; where that still collides, both with a hash of it.
+pub(crate) fn name_services(sources: &[NameSource]) -> Vec<ServiceName> {
+    let short = |source: &NameSource| {
+        let distinct = source.directory.as_str();
+        if source.directory.is_root() {
+            let last = source.module_path.rsplit('/').next().unwrap_or_default();
+            return ServiceName::slug(last, distinct);
+        }
+        let rest = source
+            .directory
+            .strip_prefix(&source.fixed_prefix)
+            .unwrap_or_default();
+        let rest = if rest.is_empty() {
+            source.directory.file_name().unwrap_or_default()
+        } else {
+            rest
+        };
+        ServiceName::slug(rest, distinct)
+    };
+    let long = |source: &NameSource| {
+        if source.directory.is_root() {
+            ServiceName::slug(&source.module_path, source.directory.as_str())
+        } else {
+            ServiceName::slug(source.directory.as_str(), source.directory.as_str())
+        }
+    };
+    let hashed = |source: &NameSource| {
+        ServiceName::with_hash(long(source).as_str(), source.directory.as_str())
+    };
+    let mut names: Vec<ServiceName> = sources
+        .iter()
+        .map(|source| source.declared.clone().unwrap_or_else(|| short(source)))
+        .collect();
+    let renamers: [&dyn Fn(&NameSource) -> ServiceName; 2] = [&long, &hashed];
+    for rename in renamers {
+        let mut count: BTreeMap<ServiceName, usize> = BTreeMap::new();
+        for name in &names {
+            *count.entry(name.clone()).or_default() += 1;
+        }
+        for (source, name) in sources.iter().zip(&mut names) {
+            if count[&*name] > 1 && source.declared.is_none() {
+                *name = rename(source);
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(directory: &str, fixed_prefix: &str) -> NameSource {
+        NameSource {
+            directory: RepoPath::new(directory).unwrap(),
+            fixed_prefix: RepoPath::new(fixed_prefix).unwrap(),
+            module_path: "ex.com/acme/shop".to_owned(),
+            declared: None,
+        }
+    }
+
+    fn names(sources: &[NameSource]) -> Vec<String> {
+        name_services(sources)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn names_are_paths_below_the_fixed_prefix() {
+        assert_eq!(
+            names(&[
+                source("services/api", "services"),
+                source("services/a/b", "services"),
+                source(".", ".")
+            ]),
+            ["api", "a-b", "shop"]
+        );
+        assert_eq!(names(&[source("cmd", "cmd")]), ["cmd"]);
+    }
+
+    #[test]
+    fn what_a_slug_loses_is_told_apart_by_a_hash() {
+        let named = names(&[source("cmd/My_App", "cmd"), source("cmd/my-app", "cmd")]);
+        assert_eq!(named[1], "my-app");
+        assert!(named[0].starts_with("my-app-"), "{named:?}");
+        assert_eq!(named[0].len(), "my-app-".len() + HASH_DIGITS);
+    }
+
+    #[test]
+    fn both_of_a_colliding_pair_take_their_whole_path() {
+        assert_eq!(
+            names(&[
+                source("services/api", "services"),
+                source("cmd/api", "cmd"),
+                source("cmd/x", "cmd")
+            ]),
+            ["services-api", "cmd-api", "x"]
+        );
+    }
+
+    #[test]
+    fn names_that_collide_as_whole_paths_get_a_hash() {
+        let named = names(&[source("a/b-c", "."), source("a-b/c", ".")]);
+        assert_ne!(named[0], named[1]);
+        assert!(
+            named.iter().all(|name| name.starts_with("a-b-c-")),
+            "{named:?}"
+        );
+    }
+
+    #[test]
+    fn every_name_is_valid() {
+        let long = "x".repeat(200);
+        let sources: Vec<NameSource> = ["---", "ä", "a b", "-x-", "x..y", &long, "A"]
+            .iter()
+            .map(|directory| source(directory, "."))
+            .collect();
+        for name in names(&sources) {
+            assert!(name.parse::<ServiceName>().is_ok(), "{name}");
+        }
+        assert!(serde_json::from_str::<ServiceName>("\"a_b\"").is_err());
+    }
+}

@@ -1,0 +1,336 @@
+//! The services of a tree.
+//!
+//! In: a survey, the configuration and the caller's choices. Out: [`Service`]s, and how many main packages
+//! were left out. It must never drop a main package silently.
+
+use super::{
+    manifest::Manifest,
+    path_glob::{PathGlob, PathGlobError},
+    service_name::{NameSource, ServiceName, name_services},
+    survey::{Candidate, Survey, import_path_in},
+};
+use crate::{
+    config::FILE_NAME,
+    diagnostic::{Code, Diagnostic, Located, Position, Severity},
+    file_kind::FileKind,
+    package::{Presence, select_files},
+    parse::{
+        file_name::{self, FileClass},
+        go_file::ConstraintHeader,
+    },
+    path::RepoPath,
+    sources::Sources,
+    target::BuildContext,
+    tree::EntryKind,
+};
+use rayon::prelude::*;
+use std::{str::FromStr, sync::Arc};
+
+/// The globs that choose services where nobody chose.
+pub const DEFAULT_GLOBS: [&str; 3] = ["services/**", "cmd/**", "apps/**"];
+
+/// A glob over directories, anchored at the root; `x/**` includes `x` itself.
+#[derive(Debug, Clone)]
+pub struct ServiceGlob {
+    glob: PathGlob,
+    /// The part before `/**` at the end: the directory itself is chosen too.
+    base: Option<PathGlob>,
+}
+
+impl ServiceGlob {
+    /// Whether the glob chooses a directory.
+    pub fn matches(&self, directory: &RepoPath) -> bool {
+        self.glob.as_str() == "**"
+            || self.glob.matches(directory)
+            || self
+                .base
+                .as_ref()
+                .is_some_and(|base| base.matches(directory))
+    }
+
+    /// The glob as it counts.
+    pub fn as_str(&self) -> &str {
+        self.glob.as_str()
+    }
+}
+
+impl FromStr for ServiceGlob {
+    type Err = PathGlobError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let glob: PathGlob = text.parse()?;
+        let base = match glob.as_str().strip_suffix("/**") {
+            Some(base) => Some(base.parse()?),
+            None => None,
+        };
+        Ok(Self { glob, base })
+    }
+}
+
+/// A service that rebake.toml declares or amends.
+#[derive(Debug, Clone)]
+pub(crate) struct DeclaredService {
+    pub(crate) directory: RepoPath,
+    pub(crate) position: Position,
+    pub(crate) name: Option<ServiceName>,
+    pub(crate) assets: Vec<Located<PathGlob>>,
+    pub(crate) inputs: Vec<Located<PathGlob>>,
+}
+
+/// A service: a main package that becomes an image.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) name: ServiceName,
+    pub(crate) directory: RepoPath,
+    /// The import path of the main package.
+    pub(crate) main: String,
+    pub(crate) module: Arc<Manifest>,
+    /// Globs over the files that the image needs beside the binary.
+    pub(crate) assets: Vec<Located<PathGlob>>,
+    /// Globs over further files that change the image.
+    pub(crate) inputs: Vec<Located<PathGlob>>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Discovered {
+    pub(crate) services: Vec<Service>,
+    pub(crate) excluded_mains: usize,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// Finds the services of a tree. `contexts_of` yields the build contexts for which a directory is asked:
+/// it is a main package when it is one for any of them.
+pub(crate) fn find_services(
+    sources: &Sources<'_>,
+    survey: &Survey,
+    globs: &[ServiceGlob],
+    declared: &[DeclaredService],
+    contexts_of: &(dyn Fn(&RepoPath, &Arc<Manifest>) -> Vec<BuildContext> + Sync),
+) -> Discovered {
+    let mains: Vec<&Candidate> = survey
+        .candidates
+        .par_iter()
+        .filter(|candidate| {
+            let contexts = contexts_of(&candidate.directory.path, &candidate.module);
+            contexts
+                .iter()
+                .any(|context| is_main_package(sources, candidate, context))
+        })
+        .collect();
+    let parsed = |globs: &[&str]| -> Vec<ServiceGlob> {
+        globs.iter().filter_map(|glob| glob.parse().ok()).collect()
+    };
+    let (defaults, everything) = (parsed(&DEFAULT_GLOBS), parsed(&["**"]));
+    let chosen: &[ServiceGlob] = if !globs.is_empty() {
+        globs
+    } else if mains.iter().any(|main| {
+        defaults
+            .iter()
+            .any(|glob| glob.matches(&main.directory.path))
+    }) {
+        &defaults
+    } else {
+        &everything
+    };
+    let mut discovered = Discovered::default();
+    let mut found: Vec<Found<'_>> = Vec::new();
+    for main in &mains {
+        let directory = &main.directory.path;
+        let declaration = declared.iter().find(|one| one.directory == *directory);
+        let glob = chosen.iter().find(|glob| glob.matches(directory));
+        if glob.is_none() && declaration.is_none() {
+            discovered.excluded_mains += 1;
+            continue;
+        }
+        found.push(Found {
+            directory: directory.clone(),
+            module: Arc::clone(&main.module),
+            fixed_prefix: glob.map_or_else(RepoPath::root, |glob| glob.glob.fixed_prefix().clone()),
+            declaration,
+        });
+    }
+    for declaration in declared {
+        let directory = &declaration.directory;
+        if found.iter().any(|found| found.directory == *directory) {
+            continue;
+        }
+        match module_above(survey, directory) {
+            Some(module) => found.push(Found {
+                directory: directory.clone(),
+                module,
+                fixed_prefix: RepoPath::root(),
+                declaration: Some(declaration),
+            }),
+            None => discovered.problems.push(Diagnostic {
+                code: Code::MissingModule,
+                severity: Severity::Error,
+                message: format!(
+                    "the service directory `{directory}` lies in no Go module of the tree"
+                ),
+                path: Some(RepoPath::root().child(FILE_NAME)),
+                position: Some(declaration.position),
+                services: Vec::new(),
+            }),
+        }
+    }
+    for glob in globs {
+        if !mains.iter().any(|main| glob.matches(&main.directory.path)) {
+            discovered.problems.push(Diagnostic {
+                code: Code::UnmatchedGlob,
+                severity: Severity::Warning,
+                message: format!(
+                    "the services glob `{}` matches no main package",
+                    glob.as_str().escape_debug()
+                ),
+                path: None,
+                position: None,
+                services: Vec::new(),
+            });
+        }
+    }
+    found.sort_by(|left, right| left.directory.cmp(&right.directory));
+    let name_sources: Vec<NameSource> = found
+        .iter()
+        .map(|found| NameSource {
+            directory: found.directory.clone(),
+            fixed_prefix: found.fixed_prefix.clone(),
+            module_path: found.module.module_path().to_owned(),
+            declared: found
+                .declaration
+                .and_then(|declaration| declaration.name.clone()),
+        })
+        .collect();
+    let names = name_services(&name_sources);
+    for (name, found) in names.into_iter().zip(found) {
+        let Found {
+            directory,
+            module,
+            declaration,
+            ..
+        } = found;
+        discovered.services.push(Service {
+            name,
+            main: import_path_in(&module, &directory),
+            directory,
+            module,
+            assets: declaration
+                .map(|declaration| declaration.assets.clone())
+                .unwrap_or_default(),
+            inputs: declaration
+                .map(|declaration| declaration.inputs.clone())
+                .unwrap_or_default(),
+        });
+    }
+    discovered
+        .services
+        .sort_by(|left, right| left.name.cmp(&right.name));
+    discovered
+}
+
+/// A directory that becomes a service.
+struct Found<'a> {
+    directory: RepoPath,
+    module: Arc<Manifest>,
+    fixed_prefix: RepoPath,
+    declaration: Option<&'a DeclaredService>,
+}
+
+/// The module that a directory belongs to: the nearest one above it.
+pub(crate) fn module_above(survey: &Survey, directory: &RepoPath) -> Option<Arc<Manifest>> {
+    let mut candidate = Some(directory.clone());
+    while let Some(directory) = candidate {
+        if let Some(module) = survey.modules.get(&directory) {
+            return Some(Arc::clone(module));
+        }
+        candidate = directory.parent();
+    }
+    None
+}
+
+/// Whether `go list` would call this directory a main package with something to build. The first file
+/// that the build context takes names the package, so most directories cost one file.
+fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &BuildContext) -> bool {
+    let directory = &candidate.directory;
+    let mut first_name = None;
+    for entry in &directory.entries {
+        if !matches!(entry.kind, EntryKind::File | EntryKind::Symlink) {
+            continue;
+        }
+        let Some(name) = file_name::classify(&entry.name) else {
+            continue;
+        };
+        if name.class() != FileClass::Go || !name.matches(context) {
+            continue;
+        }
+        let path = directory.path.child(&entry.name);
+        let file = if name.is_test() {
+            sources.test_file(&path)
+        } else {
+            sources.go_file(&path).map(|source| source.file)
+        };
+        let Ok(file) = file else { continue };
+        let holds = match &file.constraint {
+            ConstraintHeader::Absent => true,
+            ConstraintHeader::Present(constraint) => {
+                constraint.holds(&|tag| context.satisfies(tag))
+            }
+            ConstraintHeader::Broken => false,
+        };
+        let Some(package) = file.package.as_ref().filter(|_| holds) else {
+            continue;
+        };
+        let package = package.value.as_str();
+        if package == "documentation" {
+            continue;
+        }
+        let package = if name.is_test() {
+            package.strip_suffix("_test").unwrap_or(package)
+        } else {
+            package
+        };
+        first_name = Some(package.to_owned());
+        break;
+    }
+    if first_name.as_deref() != Some("main") {
+        return false;
+    }
+    let selected = select_files(sources, directory, context);
+    selected.name == "main"
+        && selected.presence == Presence::Buildable
+        && selected
+            .files
+            .iter()
+            .any(|file| matches!(file.kind, FileKind::Go | FileKind::Cgo))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_are_anchored_and_stay_within_elements() {
+        let cases = [
+            ("services/**", "services", true),
+            ("services/**", "services/a/b", true),
+            ("services/**", "x/services/a", false),
+            ("services/*", "services/a", true),
+            ("services/*", "services/a/b", false),
+            ("**", ".", true),
+            ("**", "a/b", true),
+            (".", ".", true),
+            ("*/cmd/**", "a/cmd", true),
+            ("*/cmd/**", "a/cmd/x", true),
+            ("*/cmd/**", "a/b/cmd/x", false),
+            ("./cmd/", "cmd", true),
+        ];
+        for (glob, directory, expected) in cases {
+            let directory = RepoPath::new(directory).unwrap();
+            assert_eq!(
+                glob.parse::<ServiceGlob>().unwrap().matches(&directory),
+                expected,
+                "{glob} {directory}"
+            );
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Modules and packages, and how they depend on one another.
+//!
+//! In: manifests and main packages. Out: a build list for each main module or workspace and a package
+//! graph for each build context. petgraph is private to this stage. It must never read a directory that
+//! nobody imports, and never decide what enters a key.
+
+pub(crate) mod build_list;
+mod c_inputs;
+mod embed;
+pub(crate) mod load;
+pub(crate) mod replacements;
+pub(crate) mod resolve;
+pub(crate) mod vendor;

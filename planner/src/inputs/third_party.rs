@@ -1,0 +1,152 @@
+//! The third-party modules of an image, by tier.
+//!
+//! In: a build list and the packages that a main package reaches. Out: the tier and its modules. It must
+//! never guess: what is not known exactly is a superset, and the tier says so. What a module's go.mod
+//! requires is no bound on what its packages import, so requirements are never followed as if it were.
+
+use super::{ManifestFact, ThirdPartyModule, Tier};
+use crate::{
+    graph::{
+        build_list::{BuildList, Mode, ModuleSource, Passes},
+        load::Package,
+    },
+    parse::go_mod::{ModuleVersion, ReplacementTarget},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The tier of a closure with its modules, and the facts that stand behind them.
+pub(crate) fn third_party(
+    list: &BuildList,
+    closure: &[&Arc<Package>],
+) -> (Tier, Vec<ThirdPartyModule>, Vec<ManifestFact>) {
+    if list.vendor.is_some() {
+        return vendored(list, closure);
+    }
+    if closure.iter().all(|package| package.third_party.is_empty()) {
+        return (Tier::None, Vec::new(), Vec::new());
+    }
+    let (modules, facts) = candidates(list);
+    (Tier::Module, modules, facts)
+}
+
+/// Exactly the modules whose vendored packages are reached.
+fn vendored(
+    list: &BuildList,
+    closure: &[&Arc<Package>],
+) -> (Tier, Vec<ThirdPartyModule>, Vec<ManifestFact>) {
+    let Some(vendor) = &list.vendor else {
+        return (Tier::None, Vec::new(), Vec::new());
+    };
+    let mut modules = BTreeSet::new();
+    let mut facts = BTreeSet::new();
+    let mut any = false;
+    for package in closure {
+        if !package.local.directory.starts_with(&vendor.directory) {
+            continue;
+        }
+        any = true;
+        let Some(module) = vendor.module_of(&package.import_path) else {
+            continue;
+        };
+        let replacement = module
+            .replacement
+            .as_ref()
+            .map(|replacement| match replacement {
+                ReplacementTarget::Directory(directory) => directory.clone(),
+                ReplacementTarget::Module(module) => format!("{} {}", module.path, module.version),
+            });
+        // The linker writes the checksum that go.sum holds into the binary.
+        let summed = match &module.replacement {
+            Some(ReplacementTarget::Module(replacement)) => Some(replacement),
+            Some(ReplacementTarget::Directory(_)) => None,
+            None => Some(&module.module),
+        };
+        modules.insert(ThirdPartyModule {
+            path: module.module.path.clone(),
+            version: module.module.version.clone(),
+            sum: summed.and_then(|module| list.sums.get(module).cloned()),
+            replacement,
+        });
+        facts.insert(ManifestFact {
+            manifest: vendor.modules_txt_path(),
+            name: format!("go {}", module.module.path),
+            value: module.go.clone().unwrap_or_default(),
+        });
+    }
+    let tier = if any { Tier::Vendor } else { Tier::None };
+    (
+        tier,
+        modules.into_iter().collect(),
+        facts.into_iter().collect(),
+    )
+}
+
+/// Every module that the build may link, as far as the manifests bound it.
+fn candidates(list: &BuildList) -> (Vec<ThirdPartyModule>, Vec<ManifestFact>) {
+    let mut modules: BTreeMap<ModuleVersion, ThirdPartyModule> = BTreeMap::new();
+    for (path, module) in &list.modules {
+        let ModuleSource::ThirdParty { replacement } = &module.source else {
+            continue;
+        };
+        let required = ModuleVersion {
+            path: path.clone(),
+            version: module.version.clone(),
+        };
+        let sum = list
+            .sums
+            .get(replacement.as_ref().unwrap_or(&required))
+            .cloned();
+        let row = ThirdPartyModule {
+            path: path.clone(),
+            version: module.version.clone(),
+            sum,
+            replacement: replacement
+                .as_ref()
+                .map(|module| format!("{} {}", module.path, module.version)),
+        };
+        modules.insert(required, row);
+    }
+    let mut facts = BTreeSet::new();
+    // Where go.mod does not list everything, the selected versions depend on requirements that only
+    // third-party modules state. What bounds them is every checksum, exclusion and replacement.
+    let complete = list.mode == Mode::Module && list.passes == Passes::RootsFirst;
+    if !complete {
+        for (module, sum) in &list.sums {
+            modules
+                .entry(module.clone())
+                .or_insert_with(|| ThirdPartyModule {
+                    path: module.path.clone(),
+                    version: module.version.clone(),
+                    sum: Some(sum.clone()),
+                    replacement: None,
+                });
+        }
+        for member in list.members.values() {
+            for excluded in &member.go_mod.exclude {
+                facts.insert(ManifestFact {
+                    manifest: member.path(),
+                    name: format!("exclude {} {}", excluded.value.path, excluded.value.version),
+                    value: String::new(),
+                });
+            }
+        }
+        for (path, version, applied) in list.replacements.iter() {
+            let value = match &applied.target {
+                ReplacementTarget::Module(module) => format!("{} {}", module.path, module.version),
+                ReplacementTarget::Directory(_) => continue,
+            };
+            let version = version
+                .map(|version| format!(" {version}"))
+                .unwrap_or_default();
+            facts.insert(ManifestFact {
+                manifest: applied.declared_in.clone(),
+                name: format!("replace {path}{version}"),
+                value,
+            });
+        }
+    }
+    (modules.into_values().collect(), facts.into_iter().collect())
+}

@@ -1,0 +1,134 @@
+//! The comments of a whole Go file.
+//!
+//! In: the bytes of a file that imports `embed`. Out: the patterns of its `//go:embed` comments. It must never
+//! take a comment's text out of a string, or a pattern out of a block comment.
+//!
+//! Source: go/build/read.go (`readGoInfo`, `parseGoEmbed`), go/ast/directive.go, go/scanner.
+
+use crate::{
+    diagnostic::{Located, Position},
+    parse::go_string::quoted_prefix,
+};
+
+const DIRECTIVE: &[u8] = b"//go:embed";
+
+/// The patterns of every `//go:embed` line comment, wherever it stands.
+pub(super) fn embed_patterns(source: &[u8]) -> Vec<Located<String>> {
+    let mut patterns = Vec::new();
+    if !source
+        .windows(DIRECTIVE.len())
+        .any(|window| window == DIRECTIVE)
+    {
+        return patterns;
+    }
+    let mut line = 1;
+    let mut line_start = 0;
+    let mut next = 0;
+    while let Some(byte) = source.get(next) {
+        let start = next;
+        next = match byte {
+            b'`' => end_of_raw_string(source, start),
+            b'"' | b'\'' => end_of_quoted(source, start, *byte),
+            b'/' if source.get(start + 1) == Some(&b'/') => {
+                let end = end_of_line(source, start);
+                let position = Position {
+                    line,
+                    column: u32::try_from(start - line_start + 1).unwrap_or(u32::MAX),
+                };
+                let patterns_of_line = patterns_of(&source[start..end]);
+                patterns.extend(
+                    patterns_of_line
+                        .into_iter()
+                        .map(|value| Located { value, position }),
+                );
+                end
+            }
+            b'/' if source.get(start + 1) == Some(&b'*') => end_of_block_comment(source, start),
+            _ => start + 1,
+        };
+        for (offset, byte) in source[start..next].iter().enumerate() {
+            if *byte == b'\n' {
+                line += 1;
+                line_start = start + offset + 1;
+            }
+        }
+    }
+    patterns
+}
+
+fn end_of_line(source: &[u8], start: usize) -> usize {
+    source[start..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(source.len(), |length| start + length)
+}
+
+fn end_of_raw_string(source: &[u8], start: usize) -> usize {
+    source[start + 1..]
+        .iter()
+        .position(|byte| *byte == b'`')
+        .map_or(source.len(), |length| start + length + 2)
+}
+
+/// An unterminated literal ends with its line.
+fn end_of_quoted(source: &[u8], start: usize, quote: u8) -> usize {
+    let mut next = start + 1;
+    while let Some(byte) = source.get(next) {
+        match byte {
+            b'\n' => return next,
+            b'\\' => {
+                let escaped = source.get(next + 1);
+                next += if escaped == Some(&quote) || escaped == Some(&b'\\') {
+                    2
+                } else {
+                    1
+                };
+            }
+            byte if *byte == quote => return next + 1,
+            _ => next += 1,
+        }
+    }
+    source.len()
+}
+
+fn end_of_block_comment(source: &[u8], start: usize) -> usize {
+    source[start + 2..]
+        .windows(2)
+        .position(|window| window == b"*/")
+        .map_or(source.len(), |length| start + length + 4)
+}
+
+/// The patterns of one line comment; none when it is another comment, or its arguments are malformed: the
+/// compiler reports these.
+fn patterns_of(comment: &[u8]) -> Vec<String> {
+    let Some(rest) = comment.strip_prefix(DIRECTIVE) else {
+        return Vec::new();
+    };
+    let rest: Vec<u8> = rest.iter().copied().filter(|byte| *byte != b'\r').collect();
+    // Go's own space test works on characters; what is no UTF-8 can be no space.
+    let text = String::from_utf8_lossy(&rest);
+    if !(text.is_empty() || text.starts_with(char::is_whitespace)) {
+        return Vec::new();
+    }
+    let mut patterns = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        if rest.starts_with(['"', '`']) {
+            let Some((value, behind)) = quoted_prefix(rest.as_bytes()) else {
+                return Vec::new();
+            };
+            // Behind an ASCII quote the rest is at a character's boundary.
+            let behind = &rest[rest.len() - behind.len()..];
+            if !(behind.is_empty() || behind.starts_with(char::is_whitespace)) {
+                return Vec::new();
+            }
+            patterns.push(String::from_utf8_lossy(&value).into_owned());
+            rest = behind.trim_start();
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            patterns.push(rest[..end].to_owned());
+            rest = rest[end..].trim_start();
+        }
+    }
+    patterns
+}

@@ -1,0 +1,319 @@
+//! A whole plan: the stages, one after the other.
+//!
+//! In: a [`SourceTree`] and [`PlanOptions`]. Out: a [`Plan`]. It must never do a stage's work itself, read the
+//! environment, print, or depend on anything but the tree and the options.
+
+mod build_lists;
+mod choices;
+mod images;
+mod problems;
+
+use crate::{
+    config::{self, Config},
+    decide::{Baseline, ImageState, Reason, Verdict, decide},
+    diagnostic::{Code, Diagnostic},
+    discover::{
+        manifest, path_glob::PathGlobError, service_name::ServiceName, services::find_services,
+    },
+    go_version::GoVersion,
+    graph::load::{Package, PackageGraph},
+    hash::{ImageKeys, ServiceTag},
+    inputs::ImageInputs,
+    path::RepoPath,
+    sources::{ContentMemory, Sources},
+    target::{BuildTag, Cgo, Platform},
+    tree::{SourceTree, TreeError},
+};
+use build_lists::{BuildLists, survey_all};
+use choices::Choices;
+use images::{plan_images, tag_services};
+use problems::Findings;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// What the caller chooses. Whatever is empty is taken from `rebake.toml`, else from the documented defaults.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct PlanOptions {
+    /// Globs over directories, anchored at the root, that choose the services.
+    pub services: Vec<String>,
+    /// The platforms of the images.
+    pub platforms: Vec<Platform>,
+    /// Whether cgo is on.
+    pub cgo: Option<Cgo>,
+    /// Build tags.
+    pub tags: Vec<BuildTag>,
+    /// The Go release that builds the images.
+    pub go: Option<GoVersion>,
+    /// What is remembered of contents. Share it between two plans and the second costs what differs.
+    pub memory: ContentMemory,
+}
+
+impl PlanOptions {
+    /// Nothing chosen.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// Why there is no plan at all. Everything that concerns single services is a diagnostic instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A services glob can't be used.
+    #[error(transparent)]
+    Glob(#[from] PathGlobError),
+    /// `rebake.toml` is wrong; all that is wrong with it.
+    #[error("rebake.toml has {} fault(s)", .0.len())]
+    Config(Vec<Diagnostic>),
+    /// The root can't be listed.
+    #[error("can't read the root: {0}")]
+    Root(TreeError),
+}
+
+/// One image of a plan: a service on a platform.
+#[derive(Debug, Clone)]
+pub struct PlannedImage {
+    /// Everything that can change it.
+    pub inputs: ImageInputs,
+    /// Its keys; nothing when something is in doubt.
+    pub keys: Option<ImageKeys>,
+    /// The codes of the diagnostics that leave it in doubt, sorted.
+    pub doubts: Vec<Code>,
+    /// The content tag of the service over its platforms; nothing when any of them is in doubt.
+    pub tag: Option<ServiceTag>,
+    /// What happens to it.
+    pub verdict: Verdict,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    graph: Arc<PackageGraph>,
+}
+
+impl PlannedImage {
+    fn state(&self) -> ImageState<'_> {
+        ImageState {
+            inputs: &self.inputs,
+            keys: self.keys.as_ref(),
+            doubts: &self.doubts,
+        }
+    }
+}
+
+/// What must be rebuilt, from what, and what was noticed.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The images, sorted by service name, then platform.
+    pub images: Vec<PlannedImage>,
+    /// Services of the baseline that are no more.
+    pub removed: Vec<String>,
+    /// Main packages that no glob chose.
+    pub excluded_mains: usize,
+    /// The modules of the tree: directory and module path.
+    pub modules: Vec<PlannedModule>,
+    /// What was noticed, sorted by severity, path, place and code.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A module of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedModule {
+    /// Its directory.
+    pub directory: RepoPath,
+    /// Its module path; empty when go.mod declares none.
+    pub path: String,
+    /// Its `go` line, where it has one.
+    pub go: Option<String>,
+}
+
+/// A package that images are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedPackage {
+    /// Its import path.
+    pub import_path: String,
+    /// Its directory.
+    pub directory: RepoPath,
+    /// The module path that provides it.
+    pub module: String,
+    /// The package's name.
+    pub name: String,
+    /// The packages of the tree that it imports, sorted.
+    pub imports: Vec<String>,
+    /// What it imports of third parties, sorted.
+    pub third_party: Vec<String>,
+}
+
+/// Plans every service of a tree.
+///
+/// # Errors
+/// When the options or `rebake.toml` are wrong, or the root can't be read. Anything else leaves a plan, with
+/// diagnostics and without keys where something is in doubt.
+pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanError> {
+    let sources = Sources::new(tree, options.memory.clone());
+    sources
+        .view()
+        .directory(&RepoPath::root())
+        .map_err(PlanError::Root)?;
+    let (config, config_diagnostics) = read_config(&sources)?;
+    let choices = Choices::of(options, &config)?;
+    let survey = survey_all(&sources);
+    let lists = BuildLists::of(&sources, &survey);
+    let discovered = find_services(
+        &sources,
+        &survey,
+        &choices.globs,
+        &choices.declared,
+        &|directory, module| choices.contexts(directory, lists.of_module(&module.directory)),
+    );
+    let mut findings = Findings::default();
+    findings.add_all(config_diagnostics, &[]);
+    findings.add_all(survey.problems.clone(), &[]);
+    findings.add_all(discovered.problems.clone(), &[]);
+    let mut images = plan_images(
+        &sources,
+        &survey,
+        &lists,
+        &choices,
+        &discovered,
+        &mut findings,
+    );
+    tag_services(&mut images);
+    for image in &mut images {
+        (image.verdict, image.reasons) = decide(image.state(), Baseline::None, &|_| Vec::new());
+    }
+    Ok(Plan {
+        images,
+        removed: Vec::new(),
+        excluded_mains: discovered.excluded_mains,
+        modules: survey
+            .modules
+            .values()
+            .map(|module| PlannedModule {
+                directory: module.directory.clone(),
+                path: module.module_path().to_owned(),
+                go: module.go_mod.go.as_ref().map(|go| go.value.clone()),
+            })
+            .collect(),
+        diagnostics: findings.into_diagnostics(),
+    })
+}
+
+impl Plan {
+    /// Compares this plan with the images of an earlier one, and decides anew.
+    pub fn compare_with(&mut self, baseline: &[BaselineImage]) {
+        let name = |inputs: &ImageInputs| (inputs.service.clone(), inputs.platform.clone());
+        let by_name: HashMap<_, &BaselineImage> = baseline
+            .iter()
+            .map(|old| (name(&old.inputs), old))
+            .collect();
+        for image in &mut self.images {
+            let old = by_name.get(&name(&image.inputs)).map(|old| ImageState {
+                inputs: &old.inputs,
+                keys: old.keys.as_ref(),
+                doubts: &[],
+            });
+            let chain = |path: &RepoPath| chain_to(&image.graph, &image.inputs.main, path);
+            (image.verdict, image.reasons) = decide(image.state(), Baseline::Image(old), &chain);
+        }
+        let present: BTreeSet<&str> = self
+            .images
+            .iter()
+            .map(|image| image.inputs.service.as_str())
+            .collect();
+        let removed: BTreeSet<String> = baseline
+            .iter()
+            .map(|old| old.inputs.service.as_str())
+            .filter(|service| !present.contains(service))
+            .map(str::to_owned)
+            .collect();
+        self.removed = removed.into_iter().collect();
+    }
+
+    /// The packages that the images are made of, sorted by import path, or those of one service.
+    pub fn packages(&self, service: Option<&ServiceName>) -> Vec<PlannedPackage> {
+        let mut packages = BTreeMap::new();
+        for image in &self.images {
+            if service.is_some_and(|service| *service != image.inputs.service) {
+                continue;
+            }
+            for package in image.graph.closure(&image.inputs.main) {
+                packages
+                    .entry(package.import_path.clone())
+                    .or_insert_with(|| planned_package(package));
+            }
+        }
+        packages.into_values().collect()
+    }
+}
+
+fn planned_package(package: &Package) -> PlannedPackage {
+    PlannedPackage {
+        import_path: package.import_path.clone(),
+        directory: package.local.directory.clone(),
+        module: package.local.module.clone(),
+        name: package.name.clone(),
+        imports: package.dependencies.iter().cloned().collect(),
+        third_party: package.third_party.iter().cloned().collect(),
+    }
+}
+
+/// An image of an earlier plan.
+#[derive(Debug, Clone)]
+pub struct BaselineImage {
+    /// Everything that could change it then.
+    pub inputs: ImageInputs,
+    /// Its keys then.
+    pub keys: Option<ImageKeys>,
+}
+
+impl From<&PlannedImage> for BaselineImage {
+    fn from(image: &PlannedImage) -> Self {
+        Self {
+            inputs: image.inputs.clone(),
+            keys: image.keys,
+        }
+    }
+}
+
+/// The packages from the one that holds a file to the main package. A file that is gone belongs to the
+/// package of its directory, or of the nearest one above.
+fn chain_to(graph: &PackageGraph, main: &str, path: &RepoPath) -> Vec<String> {
+    let closure = graph.closure(main);
+    let holder = closure
+        .iter()
+        .find(|package| package.files.iter().any(|(file, _)| file == path))
+        .or_else(|| {
+            closure
+                .iter()
+                .filter(|package| path.starts_with(&package.local.directory))
+                .max_by_key(|package| package.local.directory.as_tree_str().len())
+        });
+    let Some(holder) = holder else {
+        return Vec::new();
+    };
+    let mut chain = graph
+        .shortest_chain(main, &holder.import_path)
+        .unwrap_or_default();
+    chain.reverse();
+    chain
+}
+
+fn read_config(sources: &Sources<'_>) -> Result<(Config, Vec<Diagnostic>), PlanError> {
+    let root = RepoPath::root();
+    let path = root.child(config::FILE_NAME);
+    match manifest::read_beside(sources.view(), &root, config::FILE_NAME) {
+        Ok(None) => Ok((Config::default(), Vec::new())),
+        Ok(Some(text)) => {
+            let parsed = config::parse_config(&text);
+            let diagnostics = manifest::diagnose(&path, &parsed.faults);
+            if parsed.has_errors() {
+                return Err(PlanError::Config(diagnostics));
+            }
+            Ok((parsed.value, diagnostics))
+        }
+        Err(error) => Err(PlanError::Config(vec![manifest::diagnose_unreadable(
+            &error,
+        )])),
+    }
+}

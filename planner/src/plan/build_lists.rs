@@ -1,0 +1,131 @@
+//! Which go.mod or go.work governs which module of the tree.
+//!
+//! In: a survey. Out: one build list for each workspace and for each module outside of one. It must never decide
+//! which module serves an import: the graph stage does.
+
+use crate::{
+    diagnostic::{Code, Diagnostic, Severity},
+    discover::{
+        manifest::Manifest,
+        survey::{Survey, survey},
+    },
+    graph::build_list::{BuildList, nearest_workspace, read_workspace},
+    path::RepoPath,
+    sources::Sources,
+};
+use rayon::prelude::*;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// Surveys the tree, and the workspace members that `./...` does not visit from above.
+pub(super) fn survey_all(sources: &Sources<'_>) -> Survey {
+    let view = sources.view();
+    let mut found = survey(view, &RepoPath::root());
+    let workspaces: BTreeSet<RepoPath> = found
+        .modules
+        .keys()
+        .filter_map(|module| nearest_workspace(view, module))
+        .chain(nearest_workspace(view, &RepoPath::root()))
+        .collect();
+    for directory in workspaces {
+        for used in read_workspace(view, &directory).used {
+            if !found.modules.contains_key(&used.value) {
+                let more = survey(view, &used.value);
+                found.modules.extend(more.modules);
+                found.candidates.extend(more.candidates);
+                found.problems.extend(more.problems);
+            }
+        }
+    }
+    found
+        .candidates
+        .sort_by(|left, right| left.directory.path.cmp(&right.directory.path));
+    found
+        .candidates
+        .dedup_by(|left, right| left.directory.path == right.directory.path);
+    found
+}
+
+/// The build lists of all modules of the tree: one a workspace, one for every module outside of it.
+pub(super) struct BuildLists {
+    by_module: HashMap<RepoPath, Arc<BuildList>>,
+    empty: Arc<BuildList>,
+}
+
+impl BuildLists {
+    pub(super) fn of(sources: &Sources<'_>, survey: &Survey) -> Self {
+        let view = sources.view();
+        let manifest_of = |directory: &RepoPath| {
+            survey
+                .modules
+                .get(directory)
+                .cloned()
+                .or_else(|| Manifest::read(view, directory).ok().flatten().map(Arc::new))
+        };
+        let mut workspace_of: BTreeMap<RepoPath, Option<RepoPath>> = BTreeMap::new();
+        for module in survey.modules.keys() {
+            workspace_of.insert(module.clone(), nearest_workspace(view, module));
+        }
+        let directories: BTreeSet<RepoPath> = workspace_of.values().flatten().cloned().collect();
+        let workspaces: BTreeMap<RepoPath, (BTreeSet<RepoPath>, Arc<BuildList>)> = directories
+            .into_par_iter()
+            .map(|directory| {
+                let workspace = read_workspace(view, &directory);
+                let used = workspace
+                    .used
+                    .iter()
+                    .map(|used| used.value.clone())
+                    .collect();
+                let list = BuildList::of_workspace(view, workspace, &manifest_of);
+                (directory, (used, Arc::new(list)))
+            })
+            .collect();
+        let by_module: HashMap<RepoPath, Arc<BuildList>> = workspace_of
+            .into_par_iter()
+            .filter_map(|(module, workspace)| {
+                let governing = workspace
+                    .as_ref()
+                    .and_then(|directory| workspaces.get(directory));
+                if let Some((used, list)) = governing
+                    && used.contains(&module)
+                {
+                    return Some((module, Arc::clone(list)));
+                }
+                let manifest = survey.modules.get(&module)?;
+                let mut list = BuildList::of_module(view, Arc::clone(manifest));
+                if let Some(workspace) = workspace {
+                    list.problems.push(outside_workspace(manifest, &workspace));
+                }
+                Some((module, Arc::new(list)))
+            })
+            .collect();
+        Self {
+            by_module,
+            empty: Arc::new(BuildList::empty()),
+        }
+    }
+
+    pub(super) fn of_module(&self, directory: &RepoPath) -> &Arc<BuildList> {
+        self.by_module.get(directory).unwrap_or(&self.empty)
+    }
+}
+
+fn outside_workspace(manifest: &Manifest, workspace: &RepoPath) -> Diagnostic {
+    Diagnostic {
+        code: Code::OutsideWorkspace,
+        severity: Severity::Warning,
+        message: format!(
+            "`{}` does not use this module, so it is planned with GOWORK=off; set that in its build too, or `go work use` it",
+            workspace.child("go.work")
+        ),
+        path: Some(manifest.path()),
+        position: manifest
+            .go_mod
+            .module
+            .as_ref()
+            .map(|module| module.position),
+        services: Vec::new(),
+    }
+}

@@ -1,0 +1,122 @@
+//! The caller's options over `rebake.toml` over the defaults.
+//!
+//! In: [`PlanOptions`] and a [`Config`]. Out: the build contexts and flags of a service. It must never take
+//! anything from the machine.
+
+use super::PlanOptions;
+use crate::{
+    config::{BuildSettings, Config},
+    discover::{
+        path_glob::PathGlobError,
+        services::{DeclaredService, ServiceGlob},
+    },
+    go_version::GoVersion,
+    graph::build_list::BuildList,
+    path::RepoPath,
+    target::{BuildContext, BuildFlag, Cgo, Platform},
+};
+use std::collections::HashMap;
+
+/// What was chosen, by the caller, by `rebake.toml` or by default.
+pub(super) struct Choices {
+    pub(super) globs: Vec<ServiceGlob>,
+    pub(super) declared: Vec<DeclaredService>,
+    /// The caller's choices, which win.
+    command: BuildSettings,
+    by_directory: HashMap<RepoPath, BuildSettings>,
+    defaults: BuildSettings,
+}
+
+impl Choices {
+    pub(super) fn of(options: &PlanOptions, config: &Config) -> Result<Self, PathGlobError> {
+        let globs = if options.services.is_empty() {
+            config
+                .services
+                .iter()
+                .map(|glob| glob.value.clone())
+                .collect()
+        } else {
+            options
+                .services
+                .iter()
+                .map(|glob| glob.parse())
+                .collect::<Result<_, _>>()?
+        };
+        let given = |list: &[_]| (!list.is_empty()).then(|| list.to_vec());
+        Ok(Self {
+            globs,
+            declared: config.declared_services(),
+            command: BuildSettings {
+                platforms: (!options.platforms.is_empty()).then(|| options.platforms.clone()),
+                cgo: options.cgo,
+                tags: given(&options.tags),
+                build_flags: None,
+                go: options.go.clone(),
+                back_edges: Vec::new(),
+            },
+            by_directory: config
+                .service
+                .iter()
+                .map(|service| (service.value.dir.clone(), service.value.settings.clone()))
+                .collect(),
+            defaults: config.defaults.clone(),
+        })
+    }
+
+    /// What is said of a service directory, the weightiest first.
+    fn layers(&self, directory: &RepoPath) -> impl Iterator<Item = &BuildSettings> {
+        [
+            Some(&self.command),
+            self.by_directory.get(directory),
+            Some(&self.defaults),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// The build contexts of a main package in a directory, one a platform, without repetition.
+    pub(super) fn contexts(&self, directory: &RepoPath, list: &BuildList) -> Vec<BuildContext> {
+        let layers = || self.layers(directory);
+        let mut platforms = layers()
+            .find_map(|layer| layer.platforms.clone())
+            .unwrap_or_else(|| vec![Platform::default()]);
+        platforms.sort();
+        platforms.dedup();
+        let cgo = layers()
+            .find_map(|layer| layer.cgo)
+            .unwrap_or(Cgo::Disabled);
+        let tags = layers()
+            .find_map(|layer| layer.tags.clone())
+            .unwrap_or_default();
+        let go = layers()
+            .find_map(|layer| layer.go.clone())
+            .unwrap_or_else(|| highest_go_version(list));
+        platforms
+            .into_iter()
+            .map(|platform| BuildContext::new(platform, cgo, tags.iter().cloned(), go.clone()))
+            .collect()
+    }
+
+    /// Further flags of `go build`.
+    pub(super) fn build_flags(&self, directory: &RepoPath) -> Vec<BuildFlag> {
+        self.layers(directory)
+            .find_map(|layer| layer.build_flags.clone())
+            .unwrap_or_default()
+    }
+
+    /// The packages of the tree that third-party code imports, as far as they are declared.
+    pub(super) fn back_edges(&self, directory: &RepoPath) -> impl Iterator<Item = &str> {
+        self.layers(directory)
+            .flat_map(|layer| &layer.back_edges)
+            .map(String::as_str)
+    }
+}
+
+/// The highest `go` or `toolchain` line that the build reads; Go takes 1.16 where there is none.
+fn highest_go_version(list: &BuildList) -> GoVersion {
+    list.go_version_lines()
+        .into_iter()
+        .map(|(version, ..)| version)
+        .max()
+        .unwrap_or_else(GoVersion::without_go_line)
+}

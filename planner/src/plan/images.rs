@@ -1,0 +1,251 @@
+//! The images of a plan: graphs loaded, inputs collected, keys worked out.
+//!
+//! In: services and build lists. Out: [`PlannedImage`]s. Services that share a build list and a build context share
+//! one package graph. It must never decide: every image comes out as one to rebuild.
+
+use super::{
+    PlannedImage,
+    build_lists::BuildLists,
+    choices::Choices,
+    problems::{CycleProblems, Findings, go_version_problems, not_a_program, possible_back_edges},
+};
+use crate::{
+    decide::Verdict,
+    diagnostic::{Diagnostic, Severity},
+    discover::{
+        services::{Discovered, Service},
+        survey::{Survey, survey as survey_from},
+    },
+    graph::{
+        build_list::BuildList,
+        load::{Loader, Package},
+        resolve::{LocalPackage, Resolution},
+    },
+    hash::{ImageKeys, image_keys, service_tag},
+    inputs::{
+        Tier,
+        collect::{Collection, collect_inputs},
+        package_files::PackageFiles,
+    },
+    parse::go_mod::Directness,
+    path::RepoPath,
+    sources::Sources,
+    target::BuildContext,
+};
+use rayon::prelude::*;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A build list under a build context, with the services that are built so.
+struct Group<'a> {
+    list: &'a Arc<BuildList>,
+    context: BuildContext,
+    services: Vec<&'a Service>,
+}
+
+pub(super) fn plan_images(
+    sources: &Sources<'_>,
+    survey: &Survey,
+    lists: &BuildLists,
+    choices: &Choices,
+    discovered: &Discovered,
+    findings: &mut Findings,
+) -> Vec<PlannedImage> {
+    let mut groups: BTreeMap<(RepoPath, BuildContext), Group<'_>> = BTreeMap::new();
+    for service in &discovered.services {
+        let list = lists.of_module(&service.module.directory);
+        for context in choices.contexts(&service.directory, list) {
+            groups
+                .entry((list.governing_path(), context.clone()))
+                .or_insert_with(|| Group {
+                    list,
+                    context,
+                    services: Vec::new(),
+                })
+                .services
+                .push(service);
+        }
+    }
+    let groups: Vec<Group<'_>> = groups.into_values().collect();
+    let planned: Vec<Vec<(PlannedImage, Vec<Diagnostic>)>> = groups
+        .par_iter()
+        .map(|group| plan_group(sources, survey, choices, group))
+        .collect();
+    let mut images = Vec::new();
+    for (mut image, problems) in planned.into_iter().flatten() {
+        image.doubts = problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .map(|problem| problem.code)
+            .collect();
+        image.doubts.sort_unstable();
+        image.doubts.dedup();
+        image.keys = image.doubts.is_empty().then(|| image_keys(&image.inputs));
+        findings.add_all(problems, &[image.inputs.service.as_str()]);
+        images.push(image);
+    }
+    images.sort_by(|left, right| {
+        (&left.inputs.service, left.inputs.platform.to_string())
+            .cmp(&(&right.inputs.service, right.inputs.platform.to_string()))
+    });
+    images
+}
+
+fn plan_group(
+    sources: &Sources<'_>,
+    survey: &Survey,
+    choices: &Choices,
+    group: &Group<'_>,
+) -> Vec<(PlannedImage, Vec<Diagnostic>)> {
+    let loader = Loader::new(sources, group.list, &group.context);
+    let mut starts: BTreeMap<String, LocalPackage> = BTreeMap::new();
+    for service in &group.services {
+        let local = LocalPackage {
+            directory: service.directory.clone(),
+            module: service.module.module_path().to_owned(),
+        };
+        starts.insert(service.main.clone(), local);
+    }
+    let back_edge_starts = back_edge_starts(survey, choices, group, &loader);
+    starts.extend(
+        back_edge_starts
+            .iter()
+            .map(|(path, local)| (path.clone(), local.clone())),
+    );
+    let graph = Arc::new(loader.load(&starts));
+    let back_edges: Vec<Arc<Package>> = {
+        let mut reached = BTreeMap::new();
+        for import_path in back_edge_starts.keys() {
+            for package in graph.closure(import_path) {
+                reached.insert(package.import_path.clone(), Arc::clone(package));
+            }
+        }
+        reached.into_values().collect()
+    };
+    let version_problems = go_version_problems(group.list, &group.context);
+    let cycle_problems = CycleProblems::of(&graph);
+    let package_files = PackageFiles::hash(sources, graph.packages());
+    let collection = Collection {
+        sources,
+        list: group.list,
+        context: &group.context,
+        graph: &graph,
+        package_files: &package_files,
+        back_edges: &back_edges,
+    };
+    group
+        .services
+        .par_iter()
+        .map(|service| {
+            let (inputs, mut problems) = collect_inputs(
+                &collection,
+                service,
+                &choices.build_flags(&service.directory),
+            );
+            problems.extend(version_problems.iter().cloned());
+            problems.extend(cycle_problems.reached_from(&graph, &service.main));
+            problems.extend(not_a_program(&graph, service));
+            if inputs.tier == Tier::Module {
+                problems.extend(possible_back_edges(group.list));
+            }
+            let image = PlannedImage {
+                inputs,
+                keys: None,
+                doubts: Vec::new(),
+                tag: None,
+                verdict: Verdict::Rebuild,
+                reasons: Vec::new(),
+                graph: Arc::clone(&graph),
+            };
+            (image, problems)
+        })
+        .collect()
+}
+
+/// The packages that third-party code may import: those that rebake.toml names, and every package of a
+/// first-party module that a main module requires `// indirect`, because only third-party code can be
+/// what requires it.
+fn back_edge_starts(
+    survey: &Survey,
+    choices: &Choices,
+    group: &Group<'_>,
+    loader: &Loader<'_, '_>,
+) -> BTreeMap<String, LocalPackage> {
+    let mut starts = BTreeMap::new();
+    if group.list.vendor.is_some() {
+        return starts;
+    }
+    let mut indirect: BTreeSet<&str> = BTreeSet::new();
+    for member in group.list.members.values() {
+        for requirement in &member.go_mod.require {
+            if requirement.value.directness == Directness::Indirect {
+                indirect.insert(&requirement.value.module.path);
+            }
+        }
+    }
+    for module_path in indirect {
+        let Some(directory) = group.list.local_directory(module_path) else {
+            continue;
+        };
+        let elsewhere;
+        let candidates = if survey.modules.contains_key(directory) {
+            &survey.candidates
+        } else {
+            // A replacement directory that no pattern visits.
+            elsewhere = survey_from(loader.sources.view(), directory).candidates;
+            &elsewhere
+        };
+        for candidate in candidates {
+            if candidate.module.directory != *directory {
+                continue;
+            }
+            let rest = candidate
+                .directory
+                .path
+                .strip_prefix(directory)
+                .unwrap_or_default();
+            let import_path = if rest.is_empty() {
+                module_path.to_owned()
+            } else {
+                format!("{module_path}/{rest}")
+            };
+            let local = LocalPackage {
+                directory: candidate.directory.path.clone(),
+                module: module_path.to_owned(),
+            };
+            starts.insert(import_path, local);
+        }
+    }
+    for service in &group.services {
+        for import_path in choices.back_edges(&service.directory) {
+            if let Resolution::Local(local) = &*loader.resolution(import_path) {
+                starts.insert(import_path.to_owned(), local.clone());
+            }
+        }
+    }
+    starts
+}
+
+/// A service's tag is over all its platforms, and there is none when any of them is in doubt.
+pub(super) fn tag_services(images: &mut [PlannedImage]) {
+    let mut keys_of: BTreeMap<String, Vec<(String, Option<ImageKeys>)>> = BTreeMap::new();
+    for image in images.iter() {
+        let row = (image.inputs.platform.to_string(), image.keys);
+        keys_of
+            .entry(image.inputs.service.to_string())
+            .or_default()
+            .push(row);
+    }
+    for image in images {
+        let Some(rows) = keys_of.get(image.inputs.service.as_str()) else {
+            continue;
+        };
+        let keys: Option<Vec<_>> = rows
+            .iter()
+            .map(|(platform, keys)| keys.map(|keys| (platform.as_str(), keys.image)))
+            .collect();
+        image.tag = keys.map(service_tag);
+    }
+}

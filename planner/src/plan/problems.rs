@@ -1,0 +1,235 @@
+//! What would make the toolchain refuse a whole image, and what is worth knowing of it.
+//!
+//! In: build lists, graphs, services. Out: diagnostics. It must never change an input.
+
+use crate::{
+    diagnostic::{Code, Diagnostic, Position, Severity},
+    discover::services::Service,
+    graph::{
+        build_list::{BuildList, ModuleSource},
+        load::PackageGraph,
+        resolve::has_path_prefix,
+    },
+    path::RepoPath,
+    standard_library,
+    target::BuildContext,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A declared service whose directory holds no program.
+pub(super) fn not_a_program(graph: &PackageGraph, service: &Service) -> Option<Diagnostic> {
+    let package = graph.package(&service.main)?;
+    if package.name == "main"
+        || package
+            .problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+    {
+        return None;
+    }
+    Some(Diagnostic {
+        code: Code::NotAProgram,
+        severity: Severity::Error,
+        message: format!(
+            "`{}` is package `{}`, not a main package",
+            service.directory, package.name
+        ),
+        path: Some(service.directory.clone()),
+        position: None,
+        services: Vec::new(),
+    })
+}
+
+/// Hosts on which the element behind the host names an organisation.
+const FORGES: [&str; 6] = [
+    "github.com",
+    "gitlab.com",
+    "bitbucket.org",
+    "codeberg.org",
+    "gitea.com",
+    "git.sr.ht",
+];
+
+/// The part of a module path that names who publishes it.
+fn organisation(module_path: &str) -> &str {
+    let elements = if FORGES
+        .iter()
+        .any(|forge| has_path_prefix(module_path, forge))
+    {
+        2
+    } else {
+        1
+    };
+    let end = module_path
+        .match_indices('/')
+        .nth(elements - 1)
+        .map_or(module_path.len(), |(end, _)| end);
+    &module_path[..end]
+}
+
+/// A third-party requirement of the main modules' own organisation is where third-party code most often
+/// leads back into the tree. It is a sign and no more, so a note.
+pub(super) fn possible_back_edges(list: &BuildList) -> Option<Diagnostic> {
+    let own: BTreeSet<&str> = list.members.keys().map(|path| organisation(path)).collect();
+    let related: BTreeSet<&str> = list
+        .modules
+        .iter()
+        .filter(|(path, module)| {
+            matches!(module.source, ModuleSource::ThirdParty { .. })
+                && own.contains(organisation(path))
+        })
+        .map(|(path, _)| path.as_str())
+        .collect();
+    let (first, count) = (related.first()?, related.len());
+    let others = if count > 1 {
+        format!(" and {} more", count - 1)
+    } else {
+        String::new()
+    };
+    Some(Diagnostic {
+        code: Code::PossibleBackEdge,
+        severity: Severity::Note,
+        message: format!(
+            "`{first}`{others} come from the same organisation and may import packages of this tree, which can't be seen without their sources; if they do, name those packages under `back-edges` in rebake.toml"
+        ),
+        path: Some(list.governing_path()),
+        position: None,
+        services: Vec::new(),
+    })
+}
+
+/// A Go release that is newer than the tables, or older than a line of the manifests demands.
+pub(super) fn go_version_problems(list: &BuildList, context: &BuildContext) -> Vec<Diagnostic> {
+    let version = context.go_version();
+    let mut problems = Vec::new();
+    if version.release_minor() > standard_library::NEWEST_MINOR {
+        problems.push(Diagnostic {
+            code: Code::GoVersionUnknown,
+            severity: Severity::Error,
+            message: format!(
+                "go {version} is newer than the tables of this version, which end at go 1.{}; set an older Go version or upgrade",
+                standard_library::NEWEST_MINOR
+            ),
+            path: Some(list.governing_path()),
+            position: None,
+            services: Vec::new(),
+        });
+    }
+    for (line, path, position) in list.go_version_lines() {
+        if version.is_older_than(&line) {
+            problems.push(Diagnostic {
+                code: Code::GoTooOld,
+                severity: Severity::Error,
+                message: format!("go {line} is required here, but go {version} builds the image; raise the Go version"),
+                path: Some(path),
+                position: Some(position),
+                services: Vec::new(),
+            });
+        }
+    }
+    problems
+}
+
+/// Import cycles and imports of programs, which Go refuses wherever they are reached.
+pub(super) struct CycleProblems {
+    by_package: BTreeMap<String, Vec<Diagnostic>>,
+}
+
+impl CycleProblems {
+    pub(super) fn of(graph: &PackageGraph) -> Self {
+        let mut by_package: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
+        for cycle in graph.cycles() {
+            let names: Vec<&str> = cycle
+                .iter()
+                .map(|package| package.import_path.as_str())
+                .collect();
+            let Some(first) = cycle.first() else { continue };
+            let problem = Diagnostic {
+                code: Code::ImportCycle,
+                severity: Severity::Error,
+                message: format!("import cycle not allowed: {}", names.join(", ")),
+                path: Some(first.local.directory.clone()),
+                position: None,
+                services: Vec::new(),
+            };
+            for name in names {
+                by_package
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push(problem.clone());
+            }
+        }
+        for (importer, imported) in graph.imports_of_programs() {
+            if importer.local.directory == imported.local.directory {
+                continue;
+            }
+            by_package
+                .entry(importer.import_path.clone())
+                .or_default()
+                .push(Diagnostic {
+                    code: Code::ImportOfProgram,
+                    severity: Severity::Error,
+                    message: format!(
+                        "`{}` is a program, not an importable package",
+                        imported.import_path
+                    ),
+                    path: Some(importer.local.directory.clone()),
+                    position: None,
+                    services: Vec::new(),
+                });
+        }
+        Self { by_package }
+    }
+
+    pub(super) fn reached_from(&self, graph: &PackageGraph, main: &str) -> Vec<Diagnostic> {
+        if self.by_package.is_empty() {
+            return Vec::new();
+        }
+        let mut problems = Vec::new();
+        for package in graph.closure(main) {
+            problems.extend(
+                self.by_package
+                    .get(&package.import_path)
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
+        }
+        problems
+    }
+}
+
+/// Diagnostics with the services that each concerns; the same finding is kept once.
+#[derive(Default)]
+pub(super) struct Findings(BTreeMap<FindingKey, (Diagnostic, BTreeSet<String>)>);
+
+type FindingKey = (Severity, Option<RepoPath>, Option<Position>, Code, String);
+
+impl Findings {
+    pub(super) fn add_all(&mut self, diagnostics: Vec<Diagnostic>, services: &[&str]) {
+        for diagnostic in diagnostics {
+            let key = (
+                diagnostic.severity,
+                diagnostic.path.clone(),
+                diagnostic.position,
+                diagnostic.code,
+                diagnostic.message.clone(),
+            );
+            let (_, named) = self
+                .0
+                .entry(key)
+                .or_insert_with(|| (diagnostic, BTreeSet::new()));
+            named.extend(services.iter().map(|service| (*service).to_owned()));
+        }
+    }
+
+    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.0
+            .into_values()
+            .map(|(diagnostic, services)| Diagnostic {
+                services: services.into_iter().collect(),
+                ..diagnostic
+            })
+            .collect()
+    }
+}
