@@ -9,7 +9,7 @@ mod planned;
 use crate::{ContextArguments, checkout::Checkout, fixture_answers, oracle};
 use compare::{Comparison, Difference, compare};
 use oracle::{Answer, Context, Network};
-use planned::{Planned, PlannedError, planned_files};
+use planned::{Planned, PlannedError, Planner, planned_files};
 use rebake_fixtures::{
     Case,
     case::{Expectation, Tier},
@@ -18,7 +18,6 @@ use rebake_fixtures::{
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    env,
     error::Error,
     fs,
     path::{Path, PathBuf},
@@ -46,7 +45,7 @@ pub(crate) struct Arguments {
     /// The Go release that the planner plans for: that of the toolchain that is asked.
     #[arg(long, default_value = "1.26")]
     go: String,
-    /// The planner's binary; by default the one beside this program.
+    /// A rebake binary to ask through its machine contract, instead of the library of this workspace.
     #[arg(long)]
     rebake: Option<PathBuf>,
     /// Print one JSON document instead of text.
@@ -63,13 +62,13 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let rebake = rebake_binary(arguments)?;
+    let planner = chosen_planner(arguments)?;
     let mut reports = Vec::new();
     let mut skipped = 0;
     for directory in &arguments.directories {
         let name = directory.display().to_string();
         if arguments.revision.is_empty() {
-            compare_directory(&name, directory, arguments, &rebake, &mut reports)?;
+            compare_directory(&name, directory, arguments, &planner, &mut reports)?;
         }
         for revision in &arguments.revision {
             let checkout = Checkout::new(directory, revision)?;
@@ -78,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
                 &name,
                 &checkout.directory(),
                 arguments,
-                &rebake,
+                &planner,
                 &mut reports,
             )?;
         }
@@ -95,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
                 skipped += 1;
                 continue;
             }
-            compare_case(&name, &case, arguments, &rebake, &mut reports)?;
+            compare_case(&name, &case, arguments, &planner, &mut reports)?;
         }
     }
     if arguments.json {
@@ -113,19 +112,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-fn rebake_binary(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
-    let binary = match &arguments.rebake {
-        Some(path) => path.clone(),
-        None => env::current_exe()?.with_file_name(format!("rebake{}", env::consts::EXE_SUFFIX)),
-    };
-    if binary.is_file() {
-        Ok(binary)
-    } else {
-        let path = binary.display();
-        Err(format!(
-            "there is no {path}: run `cargo build --package rebake`, or name it with --rebake"
-        )
-        .into())
+fn chosen_planner(arguments: &Arguments) -> Result<Planner, Box<dyn Error>> {
+    match &arguments.rebake {
+        None => Ok(Planner::Library),
+        Some(binary) if binary.is_file() => Ok(Planner::Binary(binary.clone())),
+        Some(binary) => Err(format!("there is no {}", binary.display()).into()),
     }
 }
 
@@ -133,7 +124,7 @@ fn compare_directory(
     name: &str,
     directory: &Path,
     arguments: &Arguments,
-    rebake: &Path,
+    planner: &Planner,
     reports: &mut Vec<Report>,
 ) -> Result<(), Box<dyn Error>> {
     let network = if arguments.offline {
@@ -144,7 +135,7 @@ fn compare_directory(
     let contexts = arguments.contexts.contexts();
     let answers = oracle::ask(directory, &contexts, &[], &network)?;
     for (context, answer) in contexts.iter().zip(&answers) {
-        let planned = ask_planner(rebake, directory, context, arguments);
+        let planned = ask_planner(planner, directory, context, arguments);
         reports.push(Report {
             tree: name.to_owned(),
             context: context.to_string(),
@@ -158,7 +149,7 @@ fn compare_case(
     name: &str,
     case: &Case,
     arguments: &Arguments,
-    rebake: &Path,
+    planner: &Planner,
     reports: &mut Vec<Report>,
 ) -> Result<(), Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
@@ -170,7 +161,7 @@ fn compare_case(
     let answers = fixture_answers::ask(case)?;
     for (context, answer) in contexts.iter().zip(&answers) {
         let comparison =
-            compare_in_context(case, context, answer, scratch.path(), arguments, rebake);
+            compare_in_context(case, context, answer, scratch.path(), arguments, planner);
         reports.push(Report {
             tree: name.to_owned(),
             context: context.to_string(),
@@ -189,8 +180,13 @@ fn declared_services(case: &Case) -> String {
 }
 
 /// A planner that fails as a whole is one more difference, not the end of the run.
-fn ask_planner(rebake: &Path, root: &Path, context: &Context, arguments: &Arguments) -> Planned {
-    planned_files(rebake, root, context, &arguments.go).unwrap_or_else(|error| Planned {
+fn ask_planner(
+    planner: &Planner,
+    root: &Path,
+    context: &Context,
+    arguments: &Arguments,
+) -> Planned {
+    planned_files(planner, root, context, &arguments.go).unwrap_or_else(|error| Planned {
         mains: BTreeMap::new(),
         general_errors: vec![PlannedError {
             code: "none".to_owned(),
@@ -205,9 +201,9 @@ fn compare_in_context(
     answer: &Answer,
     root: &Path,
     arguments: &Arguments,
-    rebake: &Path,
+    planner: &Planner,
 ) -> Comparison {
-    let planned = ask_planner(rebake, root, context, arguments);
+    let planned = ask_planner(planner, root, context, arguments);
     let mut comparison = compare(answer, &planned, Some(case));
     // A refused module whose main packages nobody can name: the planner must still complain.
     if let Expectation::Refused { code } = &case.expectation

@@ -4,12 +4,21 @@
 //! contract. This is the only place that knows how the planner is asked.
 
 use crate::oracle::{Cgo, Context};
+use camino::Utf8Path;
+use rebake_planner::{
+    diagnostic::Severity,
+    plan::{PlanOptions, plan},
+    target,
+    tree::disk::DiskTree,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    fmt::Display,
+    path::{Path, PathBuf},
     process::Command,
+    str::FromStr,
 };
 
 /// What the planner says about a tree in one context.
@@ -41,10 +50,111 @@ pub(crate) struct PlannedError {
 
 /// Why the planner gave no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("rebake {arguments}: {reason}")]
-pub(crate) struct PlannedFilesError {
-    arguments: String,
-    reason: String,
+pub(crate) enum PlannedFilesError {
+    /// The library refused.
+    #[error("the planner: {0}")]
+    Library(String),
+    /// The binary could not be run, or printed what the contract does not allow.
+    #[error("rebake {arguments}: {reason}")]
+    Binary {
+        /// How it was called.
+        arguments: String,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// Which planner is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Planner {
+    /// The library of this workspace.
+    Library,
+    /// A `rebake` binary, through its machine contract.
+    Binary(PathBuf),
+}
+
+/// Asks the planner for the inputs of every main package below a root.
+///
+/// # Errors
+/// The planner refuses as a whole, can't be run, or prints what the contract does not allow.
+pub(crate) fn planned_files(
+    planner: &Planner,
+    root: &Path,
+    context: &Context,
+    go_version: &str,
+) -> Result<Planned, PlannedFilesError> {
+    match planner {
+        Planner::Library => {
+            ask_library(root, context, go_version).map_err(PlannedFilesError::Library)
+        }
+        Planner::Binary(rebake) => ask_binary(rebake, root, context, go_version),
+    }
+}
+
+fn ask_library(root: &Path, context: &Context, go_version: &str) -> Result<Planned, String> {
+    let root = root.canonicalize().map_err(|error| error.to_string())?;
+    let root = Utf8Path::from_path(&root).ok_or("the root is not UTF-8")?;
+    let tree = DiskTree::open(root).map_err(|error| error.to_string())?;
+    let mut options = PlanOptions::new();
+    options.services = vec!["**".to_owned()];
+    options.platforms = vec![parse(&context.platform)?];
+    options.cgo = Some(match context.cgo {
+        Cgo::Off => target::Cgo::Disabled,
+        Cgo::On => target::Cgo::Enabled,
+    });
+    options.tags = context
+        .tags
+        .iter()
+        .map(|tag| parse(tag))
+        .collect::<Result<_, _>>()?;
+    options.go = Some(parse(go_version)?);
+    let plan = plan(&tree, &options).map_err(|error| error.to_string())?;
+
+    let rows = plan
+        .images
+        .iter()
+        .map(|image| Row {
+            name: image.inputs.service.to_string(),
+            dir: image.inputs.directory.to_string(),
+            key: if image.keys.is_some() {
+                some_key()
+            } else {
+                Value::Null
+            },
+            files: image
+                .inputs
+                .files
+                .iter()
+                .map(|file| File {
+                    path: file.path.to_string(),
+                    kind: file.kind.as_str().to_owned(),
+                })
+                .collect(),
+        })
+        .collect();
+    let diagnostics = plan
+        .diagnostics
+        .into_iter()
+        .map(|diagnostic| Diagnostic {
+            code: diagnostic.code.as_str().to_owned(),
+            severity: match diagnostic.severity {
+                Severity::Error => "error",
+                Severity::Warning | Severity::Note => "less",
+            }
+            .to_owned(),
+            message: diagnostic.message,
+            path: diagnostic.path.map(|path| path.to_string()),
+            services: diagnostic.services,
+        })
+        .collect();
+    Ok(planned(Document {
+        services: rows,
+        diagnostics,
+    }))
+}
+
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
 /// Kinds that the Go toolchain does not report.
@@ -95,11 +205,7 @@ struct Diagnostic {
     services: Vec<String>,
 }
 
-/// Asks the planner for the inputs of every main package below a root.
-///
-/// # Errors
-/// The planner can't be run, or prints what the contract does not allow.
-pub(crate) fn planned_files(
+fn ask_binary(
     rebake: &Path,
     root: &Path,
     context: &Context,
@@ -117,7 +223,7 @@ pub(crate) fn planned_files(
     }
     arguments.extend(["--go", go_version, "--format", "json"].map(str::to_owned));
 
-    let failure = |reason: String| PlannedFilesError {
+    let failure = |reason: String| PlannedFilesError::Binary {
         arguments: arguments.join(" "),
         reason,
     };

@@ -147,10 +147,8 @@ fn cannot_load(module: &Module, reason: &str) -> Answer {
 
 /// A main package that is built: directories with nothing but tests have the name, too.
 fn is_main(package: &Package) -> bool {
-    package.name == "main"
-        && !package.dep_only
-        && !package.standard
-        && !(package.go_files.is_empty() && package.cgo_files.is_empty())
+    let has_files = !package.go_files.is_empty() || !package.cgo_files.is_empty();
+    package.name == "main" && !package.dep_only && !package.standard && has_files
 }
 
 /// Whether a package under one of the checkout's own module paths could not be had without a module proxy: it belongs
