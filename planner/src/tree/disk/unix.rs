@@ -36,6 +36,15 @@ const SAFE: OFlags = OFlags::CLOEXEC
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
+/// The flags to open with. `openat2` refuses those about waiting where nothing is opened for reading.
+fn safe(flags: OFlags) -> OFlags {
+    #[cfg(target_os = "linux")]
+    if flags.contains(OFlags::PATH) {
+        return flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    }
+    flags | SAFE
+}
+
 impl Root {
     pub(super) fn open(root: &Utf8Path) -> Result<Self, TreeErrorKind> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -141,7 +150,7 @@ impl Root {
                 rustix::fs::openat2(
                     &self.directory,
                     text,
-                    flags | SAFE,
+                    safe(flags),
                     Mode::empty(),
                     rustix::fs::ResolveFlags::NO_SYMLINKS,
                 )
@@ -218,7 +227,7 @@ impl Resolution {
 }
 
 fn open_element(from: BorrowedFd<'_>, element: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-    match retry(|| rustix::fs::openat(from, element, flags | SAFE, Mode::empty())) {
+    match retry(|| rustix::fs::openat(from, element, safe(flags), Mode::empty())) {
         // With `O_DIRECTORY` a link is "not a directory"; BSD has names of its own for a refused link.
         #[cfg(any(target_os = "freebsd", target_os = "dragonfly"))]
         Err(Errno::MLINK) => Err(Errno::LOOP),
