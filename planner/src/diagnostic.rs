@@ -143,8 +143,10 @@ codes! {
     InconsistentVendoring = "inconsistent-vendoring", "vendor/modules.txt does not agree with go.mod or go.work, and Go refuses such a build. Run `go mod vendor`, or `go work vendor` in a workspace, and commit the result.";
     /// go.sum lacks a checksum that the build needs.
     MissingSum = "missing-sum", "go.sum has no checksum for a module that may provide an import. Go refuses the build until `go mod tidy` or `go mod download` adds it.";
+    /// A go.mod that the toolchain would have to update first.
+    UpdatesNeeded = "updates-needed", "A module of the tree requires a higher version of another module than the main module's go.mod states. Go refuses to build until `go mod tidy` has raised it.";
     /// Manifests that demand different Go versions.
-    GoVersionConflict = "go-version-conflict", "A module of the workspace demands a newer Go than go.work states. Go refuses that; run `go work use`.";
+    GoVersionConflict = "go-version-conflict", "A module of the workspace demands a newer Go than go.work states, or a replacement directory a newer one than the main module's go.mod. Go refuses that; run `go work use`, or `go mod tidy`.";
     /// A Go release that this version has no tables for.
     GoVersionUnknown = "go-version-unknown", "The Go release that builds the image is newer than the tables of this version (standard library, build tags), so the files it would take can't be known for certain. Upgrade, or set an older release with `--go`.";
     /// A Go release that is too old for the manifests.
@@ -191,6 +193,13 @@ codes! {
     Submodule = "submodule", "The build needs files of a submodule that is not checked out here, or of a commit that holds only its id. Plan from a checkout with `git submodule update --init`.";
     /// Third-party code may import packages of this tree.
     PossibleBackEdge = "possible-back-edge", "Without the sources of the third-party modules it can't be seen whether they import packages of this tree. A requirement of this repository's own organisation is where that happens most; if one does, name the packages in rebake.toml under `back-edges`.";
+}
+
+impl Code {
+    /// Whether the finding is that something could not be read, and not that Go would refuse it.
+    pub fn is_about_reading(self) -> bool {
+        matches!(self, Self::Unreadable | Self::NotUtf8 | Self::Submodule)
+    }
 }
 
 impl fmt::Display for Code {

@@ -3,15 +3,25 @@
 //! In: an import path and a release. Out: whether that release has the package. It must never guess for a
 //! release that is newer than its table.
 //!
-//! The table holds every directory of GOROOT/src with Go files, and the release that introduced it, from
-//! GOROOT/api; `cargo xtask standard-library` makes it anew. Source: internal/goroot (`IsStandardPackage`).
+//! The table holds every directory of GOROOT/src with Go files in any release from 1.21 to 1.27, and the release that
+//! introduced it, for older ones from GOROOT/api; `cargo xtask standard-library GOROOT…` checks it against releases.
+//! Source: internal/goroot (`IsStandardPackage`).
 //!
 //! Known gaps: **packages below `cmd/` are left out**; no other module may import them.
 
 use std::sync::OnceLock;
 
-/// The newest release in the table: the `26` of go 1.26.
-pub const NEWEST_MINOR: u32 = 26;
+/// The newest release in the table: the `27` of go 1.27.
+pub const NEWEST_MINOR: u32 = 27;
+
+const GODEBUG_KEYS: &str = include_str!("standard_library/godebug.txt");
+
+/// Whether any release from 1.21 on knows a `godebug` key.
+///
+/// Source: internal/godebugs (`All`, `Removed`).
+pub fn is_godebug_key(key: &str) -> bool {
+    key == "default" || GODEBUG_KEYS.lines().any(|known| known == key)
+}
 
 const TABLE: &str = include_str!("standard_library/packages.txt");
 
@@ -52,6 +62,8 @@ mod tests {
             ("net/http/pprof", 16, Some(true)),
             ("slices", 20, Some(false)),
             ("slices", 21, Some(true)),
+            ("uuid", 26, Some(false)),
+            ("uuid", 27, Some(true)),
             ("internal/abi", 26, Some(true)),
             ("shop/api", 26, Some(false)),
             ("shop/api", NEWEST_MINOR + 1, None),

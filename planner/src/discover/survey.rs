@@ -38,13 +38,6 @@ pub(crate) struct Candidate {
     pub(crate) module: Arc<Manifest>,
 }
 
-impl Candidate {
-    /// The import path of the package in this directory.
-    pub(crate) fn import_path(&self) -> String {
-        import_path_in(&self.module, &self.directory.path)
-    }
-}
-
 /// The import path of a directory of a module.
 pub(crate) fn import_path_in(module: &Manifest, directory: &RepoPath) -> String {
     match directory.strip_prefix(&module.directory) {

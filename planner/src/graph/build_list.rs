@@ -17,10 +17,13 @@ use crate::{
     go_version::GoVersion,
     module_version::compare_versions,
     parse::{
-        go_mod::{GoMod, GoWork, ModuleVersion, ReplacementTarget, Requirement, parse_go_work},
+        go_mod::{
+            GoMod, GoWork, Godebug, ModuleVersion, ReplacementTarget, Requirement, parse_go_work,
+        },
         go_sum::SumSubject,
     },
     path::RepoPath,
+    standard_library::is_godebug_key,
     tree::{EntryKind, view::TreeView},
 };
 use std::{
@@ -242,6 +245,7 @@ impl BuildList {
     /// The build list of one main module by itself.
     pub(crate) fn of_module(view: &TreeView<'_>, main: Arc<Manifest>) -> Self {
         let mut problems = manifest::diagnose(&main.path(), &main.faults);
+        problems.extend(unknown_godebug(&main.path(), &main.go_mod.godebug));
         let (sums, sum_problems) = manifest::read_sums(view, &main.directory, "go.sum");
         problems.extend(sum_problems);
         let mut replacements = Replacements::default();
@@ -281,6 +285,7 @@ impl BuildList {
             mut problems,
         } = workspace;
         let path = directory.child("go.work");
+        problems.extend(unknown_godebug(&path, &go_work.godebug));
         let mut members: BTreeMap<String, Arc<Manifest>> = BTreeMap::new();
         let mut sums = Vec::new();
         let workspace_go = go_work
@@ -378,6 +383,74 @@ impl BuildList {
                 .next()
                 .map_or("1.16", |main| main.go_line()),
         }
+    }
+
+    /// What a replacement directory demands beyond the main module's go.mod, which Go then refuses to use until
+    /// it is updated. A pruned module is held to the directories that its packages come from; `linked` says
+    /// which these are.
+    ///
+    /// Source: cmd/go/internal/modload/buildlist.go (`updatePrunedRoots`, `updateUnprunedRoots`).
+    pub(crate) fn updates_needed(&self, linked: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
+        if self.mode != Mode::Module || self.vendor.is_some() {
+            return Vec::new();
+        }
+        let stated: HashMap<&str, &str> = self
+            .members
+            .values()
+            .flat_map(|member| &member.go_mod.require)
+            .map(|requirement| &requirement.value.module)
+            .map(|module| (module.path.as_str(), module.version.as_str()))
+            .collect();
+        let mut problems = Vec::new();
+        for (module_path, module) in &self.modules {
+            let ModuleSource::Directory(manifest) = &module.source else {
+                continue;
+            };
+            if self.passes == Passes::RootsFirst && !linked(module_path) {
+                continue;
+            }
+            let dependency = &manifest.as_dependency().value;
+            if let Some(go) = &dependency.go
+                && at_least(&go.value, "1.21")
+                && !at_least(self.go_line(), &go.value)
+            {
+                problems.push(error_at(
+                    Code::GoVersionConflict,
+                    format!(
+                        "this module demands go {}, and the go.mod of the main module states {}; run `go mod tidy` there",
+                        go.value,
+                        self.go_line()
+                    ),
+                    &manifest.path(),
+                    go.position,
+                ));
+            }
+            for requirement in &dependency.require {
+                let required = &requirement.value.module;
+                let Some(stated) = stated.get(required.path.as_str()) else {
+                    continue;
+                };
+                if compare_versions(stated, &required.version) == Ordering::Less {
+                    problems.push(error_at(
+                        Code::UpdatesNeeded,
+                        format!(
+                            "`{}` is required at {} here and at {stated} by the main module; run `go mod tidy` there",
+                            required.path, required.version
+                        ),
+                        &manifest.path(),
+                        requirement.position,
+                    ));
+                }
+            }
+        }
+        problems.sort_by(|left, right| {
+            (&left.path, left.position, &left.message).cmp(&(
+                &right.path,
+                right.position,
+                &right.message,
+            ))
+        });
+        problems
     }
 
     /// The manifest that governs the list: go.work or go.mod.
@@ -615,6 +688,23 @@ fn is_excluded(go_mod: &GoMod, module: &ModuleVersion) -> bool {
         .exclude
         .iter()
         .any(|excluded| excluded.value == *module)
+}
+
+/// The toolchain refuses settings that no release knows, in the file that counts.
+///
+/// Source: cmd/go/internal/modload/init.go (`CheckGodebug`).
+fn unknown_godebug(path: &RepoPath, settings: &[Located<Godebug>]) -> Vec<Diagnostic> {
+    settings
+        .iter()
+        .filter(|setting| !is_godebug_key(&setting.value.key))
+        .map(|setting| {
+            let message = format!(
+                "unknown godebug `{}`; remove the line",
+                setting.value.key.escape_debug()
+            );
+            error_at(Code::InvalidValue, message, path, setting.position)
+        })
+        .collect()
 }
 
 /// Whether a `go` line is at least a version. A line that is no version was reported by its parser.

@@ -80,7 +80,7 @@ impl Replacements {
                 ));
             }
             self.workspace_paths.insert(line.value.old_path.clone());
-            problems.extend(self.insert(line, directory, &path, &BTreeSet::new()));
+            problems.extend(self.insert(line, directory, &path));
         }
         problems
     }
@@ -88,25 +88,22 @@ impl Replacements {
     /// Adds the lines of a main module.
     pub(crate) fn add_module(&mut self, member: &Manifest) -> Vec<Diagnostic> {
         let path = member.path();
-        let mut own = BTreeSet::new();
         let mut problems = Vec::new();
         for line in &member.go_mod.replace {
             if self.workspace_paths.contains(&line.value.old_path) {
                 continue;
             }
-            problems.extend(self.insert(line, &member.directory, &path, &own));
-            own.insert((line.value.old_path.clone(), line.value.old_version.clone()));
+            problems.extend(self.insert(line, &member.directory, &path));
         }
         problems
     }
 
-    /// Two modules that replace one module differently are a conflict; within one go.mod the last line wins.
+    /// Two lines that replace one module differently are a conflict, whichever modules they stand in.
     fn insert(
         &mut self,
         line: &Located<Replacement>,
         directory: &RepoPath,
         declared_in: &RepoPath,
-        own: &BTreeSet<(String, Option<String>)>,
     ) -> Option<Diagnostic> {
         let Replacement {
             old_path,
@@ -124,23 +121,25 @@ impl Replacements {
             position: line.position,
         };
         let versions = self.by_path.entry(old_path.clone()).or_default();
-        let mut problem = None;
-        if let Some(other) = versions.get(&old_version)
-            && !own.contains(&(old_path.clone(), old_version.clone()))
-            && !leads_to_the_same(other, &applied)
-        {
-            problem = Some(error_at(
-                Code::Conflict,
-                format!(
-                    "`{old_path}` is replaced differently at {}:{}; Go refuses to choose, override it in go.work",
-                    other.declared_in, other.position
-                ),
-                declared_in,
-                line.position,
-            ));
+        let other = versions.insert(old_version, applied.clone())?;
+        // Within one file the toolchain compares the lines as they are written.
+        let is_same = if other.declared_in == *declared_in {
+            other.target == applied.target
+        } else {
+            leads_to_the_same(&other, &applied)
+        };
+        if is_same {
+            return None;
         }
-        versions.insert(old_version, applied);
-        problem
+        Some(error_at(
+            Code::Conflict,
+            format!(
+                "`{old_path}` is replaced differently at {}:{}; Go refuses to choose",
+                other.declared_in, other.position
+            ),
+            declared_in,
+            line.position,
+        ))
     }
 }
 

@@ -71,10 +71,19 @@ fn check(cases: &[Case], dependency_changes: bool, image_changes: bool) {
 #[test]
 fn the_digest_of_the_sample_is_frozen() {
     let keys = image_keys(&sample());
-    assert_eq!(keys.dependency.to_hex(), "a15defad2fd5931291ee5253f949ea76c54423c3dbfdb8657962fe37d2c16869");
-    assert_eq!(keys.image.to_hex(), "");
+    assert_eq!(
+        keys.dependency.to_hex(),
+        "a15defad2fd5931291ee5253f949ea76c54423c3dbfdb8657962fe37d2c16869"
+    );
+    assert_eq!(
+        keys.image.to_hex(),
+        "b3816d9de9b12e7b3c1ea32dc3a256227b9c929a30a98ab1d97487ea37195140"
+    );
     let tag = service_tag([("linux/amd64", keys.image)]);
-    assert_eq!(tag.to_string(), "");
+    assert_eq!(
+        tag.to_string(),
+        "k-89d7e1612a21fcdcdbed667764c84d57400cae56e7020be1036d19621733682d"
+    );
 }
 
 #[test]

@@ -67,12 +67,23 @@ pub(crate) fn collect_inputs(
         problems.extend(package.problems.iter().cloned());
         problems.extend(package_files.problems(package).iter().cloned());
     }
+    let linked: HashSet<&str> = closure
+        .iter()
+        .map(|package| package.local.module.as_str())
+        .collect();
+    problems.extend(list.updates_needed(&|module_path| linked.contains(module_path)));
     let (tier, modules, mut facts) = third_party(list, &closure);
     let mut files = package_files.of(closure.iter().copied());
     if tier == Tier::Module && !back_edges.is_empty() {
         let compiled: HashSet<RepoPath> = files.iter().map(|file| file.path.clone()).collect();
         for package in *back_edges {
-            problems.extend(package.problems.iter().cloned());
+            // Whether third-party code imports the package is not known. If it does, what Go refuses makes the
+            // build fail; what can't be read would be missing from the key.
+            let unreadable = package
+                .problems
+                .iter()
+                .filter(|problem| problem.code.is_about_reading());
+            problems.extend(unreadable.cloned());
             problems.extend(package_files.problems(package).iter().cloned());
         }
         let mut reached = package_files.of(back_edges.iter());

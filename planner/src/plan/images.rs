@@ -7,7 +7,10 @@ use super::{
     PlannedImage,
     build_lists::BuildLists,
     choices::Choices,
-    problems::{CycleProblems, Findings, go_version_problems, not_a_program, possible_back_edges},
+    problems::{
+        CycleProblems, Findings, go_version_problems, not_a_program, possible_back_edges,
+        unknown_back_edge, unusable_main_path,
+    },
 };
 use crate::{
     decide::Verdict,
@@ -147,6 +150,13 @@ fn plan_group(
             problems.extend(version_problems.iter().cloned());
             problems.extend(cycle_problems.reached_from(&graph, &service.main));
             problems.extend(not_a_program(&graph, service));
+            problems.extend(unusable_main_path(service));
+            problems.extend(
+                choices
+                    .back_edges(&service.directory)
+                    .filter(|path| !matches!(&*loader.resolution(path), Resolution::Local(_)))
+                    .map(unknown_back_edge),
+            );
             if inputs.tier == Tier::Module {
                 problems.extend(possible_back_edges(group.list));
             }

@@ -3,6 +3,7 @@
 //! In: build lists, graphs, services. Out: diagnostics. It must never change an input.
 
 use crate::{
+    config::FILE_NAME,
     diagnostic::{Code, Diagnostic, Position, Severity},
     discover::services::Service,
     graph::{
@@ -10,6 +11,7 @@ use crate::{
         load::PackageGraph,
         resolve::has_path_prefix,
     },
+    module_path::check_import_path,
     path::RepoPath,
     standard_library,
     target::BuildContext,
@@ -38,6 +40,35 @@ pub(super) fn not_a_program(graph: &PackageGraph, service: &Service) -> Option<D
         position: None,
         services: Vec::new(),
     })
+}
+
+/// A main package whose directory no import path can name.
+pub(super) fn unusable_main_path(service: &Service) -> Option<Diagnostic> {
+    let error = check_import_path(&service.main).err()?;
+    // A module without a usable path is a finding about its go.mod.
+    check_import_path(service.module.module_path()).ok()?;
+    Some(Diagnostic {
+        code: Code::InvalidImport,
+        severity: Severity::Error,
+        message: format!("Go refuses the directory's name in an import path: {error}; rename it"),
+        path: Some(service.directory.clone()),
+        position: None,
+        services: Vec::new(),
+    })
+}
+
+/// A package that rebake.toml says third-party code imports, and that is not there.
+pub(super) fn unknown_back_edge(import_path: &str) -> Diagnostic {
+    Diagnostic {
+        code: Code::MissingPackage,
+        severity: Severity::Error,
+        message: format!(
+            "`back-edges` names `{import_path}`, which is no package of this tree; correct it"
+        ),
+        path: Some(RepoPath::root().child(FILE_NAME)),
+        position: None,
+        services: Vec::new(),
+    }
 }
 
 /// Hosts on which the element behind the host names an organisation.

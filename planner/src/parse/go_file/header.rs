@@ -93,10 +93,12 @@ pub(super) fn parse_header(source: &[u8], header: &Header, file: &mut GoFile) {
     if parser.faults.is_empty() {
         for import in &file.imports {
             if !is_valid_import(&import.value) {
-                parser.fault_at(
-                    import.position,
-                    format!("invalid import path `{}`", import.value.escape_debug()),
-                );
+                parser.faults.push(Fault {
+                    code: Code::InvalidImport,
+                    severity: Severity::Error,
+                    message: format!("invalid import path `{}`", import.value.escape_debug()),
+                    position: import.position,
+                });
             }
         }
     }
