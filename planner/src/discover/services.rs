@@ -106,7 +106,7 @@ pub(crate) fn find_services(
     survey: &Survey,
     globs: &[ServiceGlob],
     declared: &[DeclaredService],
-    contexts_of: &(dyn Fn(&RepoPath, &Arc<Manifest>) -> Vec<BuildContext> + Sync),
+    contexts_of: &(dyn Fn(&RepoPath, &Arc<Manifest>) -> Arc<[BuildContext]> + Sync),
 ) -> Discovered {
     let mains: Vec<&Candidate> = survey
         .candidates

@@ -73,9 +73,10 @@ pub(crate) fn collect_inputs(
         .collect();
     problems.extend(list.updates_needed(&|module_path| linked.contains(module_path)));
     let (tier, modules, mut facts) = third_party(list, &closure);
-    let mut files = package_files.of(closure.iter().copied());
+    let packaged = package_files.of(closure.iter().copied());
+    let mut files: Vec<InputFile> = Vec::new();
     if tier == Tier::Module && !back_edges.is_empty() {
-        let compiled: HashSet<RepoPath> = files.iter().map(|file| file.path.clone()).collect();
+        let compiled: HashSet<&RepoPath> = packaged.iter().map(|file| &file.path).collect();
         for package in *back_edges {
             // Whether third-party code imports the package is not known. If it does, what Go refuses makes the
             // build fail; what can't be read would be missing from the key.
@@ -119,6 +120,7 @@ pub(crate) fn collect_inputs(
     facts.dedup();
     files.extend(manifest_files(&facts));
     files.sort_unstable();
+    let mut files = merge(packaged, files);
     files.dedup();
     let inputs = ImageInputs {
         service: service.name.clone(),
@@ -132,6 +134,19 @@ pub(crate) fn collect_inputs(
         settings: settings(list, context, service, build_flags),
     };
     (inputs, problems)
+}
+
+/// Merges two sorted lists. The first one is long and the second short, so that sorting both would cost more.
+fn merge(long: Vec<InputFile>, short: Vec<InputFile>) -> Vec<InputFile> {
+    let mut merged = Vec::with_capacity(long.len() + short.len());
+    let mut long = long.into_iter();
+    for file in short {
+        let before = long.as_slice().partition_point(|other| *other < file);
+        merged.extend(long.by_ref().take(before));
+        merged.push(file);
+    }
+    merged.extend(long);
+    merged
 }
 
 /// The files that a glob of rebake.toml names. A directory of the glob's own name stands for all that it holds.

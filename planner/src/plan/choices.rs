@@ -5,6 +5,7 @@
 
 use super::PlanOptions;
 use crate::{
+    concurrent_map::ConcurrentMap,
     config::{BuildSettings, Config},
     discover::{
         path_glob::PathGlobError,
@@ -15,7 +16,7 @@ use crate::{
     path::RepoPath,
     target::{BuildContext, BuildFlag, Cgo, Platform},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// What was chosen, by the caller, by `rebake.toml` or by default.
 pub(super) struct Choices {
@@ -25,6 +26,8 @@ pub(super) struct Choices {
     command: BuildSettings,
     by_directory: HashMap<RepoPath, BuildSettings>,
     defaults: BuildSettings,
+    /// Build contexts by the manifest that governs the build list.
+    shared_contexts: ConcurrentMap<RepoPath, Arc<[BuildContext]>>,
 }
 
 impl Choices {
@@ -60,6 +63,7 @@ impl Choices {
                 .map(|service| (service.value.dir.clone(), service.value.settings.clone()))
                 .collect(),
             defaults: config.defaults.clone(),
+            shared_contexts: ConcurrentMap::new(),
         })
     }
 
@@ -74,8 +78,18 @@ impl Choices {
         .flatten()
     }
 
-    /// The build contexts of a main package in a directory, one a platform, without repetition.
-    pub(super) fn contexts(&self, directory: &RepoPath, list: &BuildList) -> Vec<BuildContext> {
+    /// The build contexts of a main package in a directory, one a platform, without repetition. Directories of
+    /// one build list that rebake.toml says nothing of share one answer.
+    pub(super) fn contexts(&self, directory: &RepoPath, list: &BuildList) -> Arc<[BuildContext]> {
+        if self.by_directory.contains_key(directory) {
+            return self.work_out_contexts(directory, list);
+        }
+        let key = list.governing_path();
+        self.shared_contexts
+            .get_or_insert_with(&key, || self.work_out_contexts(directory, list))
+    }
+
+    fn work_out_contexts(&self, directory: &RepoPath, list: &BuildList) -> Arc<[BuildContext]> {
         let layers = || self.layers(directory);
         let mut platforms = layers()
             .find_map(|layer| layer.platforms.clone())

@@ -59,7 +59,8 @@ pub(super) fn plan_images(
     let mut groups: BTreeMap<(RepoPath, BuildContext), Group<'_>> = BTreeMap::new();
     for service in &discovered.services {
         let list = lists.of_module(&service.module.directory);
-        for context in choices.contexts(&service.directory, list) {
+        for context in choices.contexts(&service.directory, list).iter() {
+            let context = context.clone();
             groups
                 .entry((list.governing_path(), context.clone()))
                 .or_insert_with(|| Group {

@@ -20,7 +20,6 @@ mod system;
 use super::{ContentDigest, FileMode, Listing, ReadLimit, SourceTree, TreeError, TreeErrorKind};
 use crate::path::RepoPath;
 use camino::{Utf8Path, Utf8PathBuf};
-use std::io::Read;
 
 /// A source tree in a directory.
 #[derive(Debug)]
@@ -122,17 +121,14 @@ fn read_limited(
             "the file has {wanted} bytes, more than fit into memory"
         ))
     })?;
-    content.resize(wanted, 0);
-    let mut filled = 0;
-    while filled < wanted {
-        match file.read(&mut content[filled..]) {
+    while content.len() < wanted {
+        match system::read_more(file, &mut content, wanted) {
             Ok(0) => break,
-            Ok(count) => filled += count,
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(system_error(&error)),
         }
     }
-    content.truncate(filled);
     Ok(content)
 }
 

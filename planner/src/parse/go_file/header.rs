@@ -33,7 +33,7 @@ pub(super) fn leading_comments(header: &[u8]) -> Result<LeadingComments<'_>, Str
     let mut in_block = false;
     'lines: while next < header.len() {
         let rest = &header[next..];
-        let length = rest.iter().position(|byte| *byte == b'\n');
+        let length = memchr::memchr(b'\n', rest);
         next += length.map_or(rest.len(), |length| length + 1);
         let mut line = trim(&rest[..length.unwrap_or(rest.len())]);
         if line.is_empty() && !ended {
@@ -621,9 +621,8 @@ impl<'source> Parser<'source> {
     }
 
     fn line_comment(&mut self) -> Token {
-        while self.byte(self.next).is_some_and(|byte| byte != b'\n') {
-            self.next += 1;
-        }
+        let rest = &self.source[self.next.min(self.end)..self.end];
+        self.next += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         Token::Comment
     }
 

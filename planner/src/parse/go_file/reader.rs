@@ -188,9 +188,10 @@ impl Reader<'_> {
                     byte = self.read_byte();
                     match byte {
                         b'/' => {
-                            while byte != b'\n' && self.goes_on() {
-                                byte = self.read_byte();
-                            }
+                            // Straight to the end of the line, or to a NUL byte, which no header may hold.
+                            let rest = &self.source[self.next.min(self.source.len())..];
+                            self.next += memchr::memchr2(b'\n', 0, rest).unwrap_or(rest.len());
+                            self.read_byte();
                         }
                         b'*' => {
                             let mut following = 0;

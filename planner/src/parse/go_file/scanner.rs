@@ -15,10 +15,7 @@ const DIRECTIVE: &[u8] = b"//go:embed";
 /// The patterns of every `//go:embed` line comment, wherever it stands.
 pub(super) fn embed_patterns(source: &[u8]) -> Vec<Located<String>> {
     let mut patterns = Vec::new();
-    if !source
-        .windows(DIRECTIVE.len())
-        .any(|window| window == DIRECTIVE)
-    {
+    if memchr::memmem::find(source, DIRECTIVE).is_none() {
         return patterns;
     }
     let mut line = 1;

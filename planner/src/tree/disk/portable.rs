@@ -101,6 +101,20 @@ impl Root {
     }
 }
 
+/// Reads behind what is already there, up to `wanted` bytes in all.
+pub(super) fn read_more(
+    mut file: &File,
+    content: &mut Vec<u8>,
+    wanted: usize,
+) -> std::io::Result<usize> {
+    use std::io::Read as _;
+    let filled = content.len();
+    content.resize(wanted, 0);
+    let result = file.read(&mut content[filled..]);
+    content.truncate(filled + result.as_ref().copied().unwrap_or_default());
+    result
+}
+
 fn kind_of(file_type: FileType) -> EntryKind {
     if file_type.is_symlink() {
         EntryKind::Symlink

@@ -179,6 +179,19 @@ impl Root {
     }
 }
 
+/// Reads behind what is already there, up to `wanted` bytes in all, into memory that is not written twice.
+pub(super) fn read_more(
+    file: &File,
+    content: &mut Vec<u8>,
+    wanted: usize,
+) -> std::io::Result<usize> {
+    debug_assert!(content.capacity() >= wanted);
+    let read = rustix::io::read(file, rustix::buffer::spare_capacity(content))?;
+    // The file may have grown since it was measured.
+    content.truncate(wanted);
+    Ok(read)
+}
+
 /// A directory that one only passes through: where the system allows, without the right to list it.
 const PASSING: OFlags = {
     #[cfg(target_os = "linux")]
