@@ -6,9 +6,11 @@
 use std::{
     borrow::Borrow,
     collections::{HashMap, hash_map::Entry},
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher as _, Hash},
     sync::{PoisonError, RwLock},
 };
+
+use foldhash::fast::RandomState;
 
 /// Enough shards that a handful of threads seldom meet.
 const SHARDS: usize = 64;
@@ -16,18 +18,21 @@ const SHARDS: usize = 64;
 /// A hash map split into independently locked shards. Values are cheap to clone (an [`Arc`](std::sync::Arc)).
 pub(crate) struct ConcurrentMap<Key, Value> {
     hasher: RandomState,
-    shards: Vec<RwLock<HashMap<Key, Value>>>,
+    shards: Vec<RwLock<HashMap<Key, Value, RandomState>>>,
 }
 
 impl<Key: Hash + Eq, Value: Clone> ConcurrentMap<Key, Value> {
     pub(crate) fn new() -> Self {
         Self {
-            hasher: RandomState::new(),
-            shards: (0..SHARDS).map(|_| RwLock::new(HashMap::new())).collect(),
+            hasher: RandomState::default(),
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
         }
     }
 
-    fn shard<Query: Hash + ?Sized>(&self, key: &Query) -> &RwLock<HashMap<Key, Value>> {
+    fn shard<Query: Hash + ?Sized>(
+        &self,
+        key: &Query,
+    ) -> &RwLock<HashMap<Key, Value, RandomState>> {
         let index = self.hasher.hash_one(key) % (SHARDS as u64);
         &self.shards[usize::try_from(index).unwrap_or_default()]
     }

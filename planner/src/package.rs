@@ -549,6 +549,9 @@ impl<'a> Selection<'a> {
 
 /// Folds a name as cmd/go/internal/str `ToFold` does for the names that occur in practice.
 fn fold_case(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.chars()
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)

@@ -198,6 +198,10 @@ pub(crate) fn constraint_of(header: &[u8]) -> Result<ConstraintHeader, String> {
             .map(ConstraintHeader::Present)
             .map_err(|error| format!("parsing the //go:build line: {error}"));
     }
+    // Nearly every file ends here.
+    if memchr::memmem::find(leading.before_blank_line, b"+build").is_none() {
+        return Ok(ConstraintHeader::Absent);
+    }
     let mut all: Option<Constraint> = None;
     for line in leading.before_blank_line.split(|byte| *byte == b'\n') {
         let Ok(line) = std::str::from_utf8(line) else {

@@ -10,7 +10,7 @@
 pub(crate) fn quoted_prefix(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     match text.first()? {
         b'`' => {
-            let end = text[1..].iter().position(|byte| *byte == b'`')?;
+            let end = memchr::memchr(b'`', &text[1..])?;
             let value = text[1..=end]
                 .iter()
                 .copied()
@@ -22,15 +22,13 @@ pub(crate) fn quoted_prefix(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             let mut value = Vec::new();
             let mut rest = &text[1..];
             loop {
-                match rest.first()? {
-                    b'"' => return Some((value, &rest[1..])),
-                    b'\n' => return None,
-                    b'\\' => rest = escape(&rest[1..], &mut value)?,
-                    byte => {
-                        value.push(*byte);
-                        rest = &rest[1..];
-                    }
-                }
+                let plain = memchr::memchr3(b'"', b'\\', b'\n', rest)?;
+                value.extend_from_slice(&rest[..plain]);
+                rest = match rest[plain] {
+                    b'"' => return Some((value, &rest[plain + 1..])),
+                    b'\\' => escape(&rest[plain + 1..], &mut value)?,
+                    _ => return None,
+                };
             }
         }
         _ => None,

@@ -12,8 +12,9 @@ use super::{
     ContentDigest, Entry, EntryKind, FileMode, ReadLimit, SourceTree, TreeError, TreeErrorKind,
 };
 use crate::path::RepoPath;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// As many links as Linux follows in one path before it says `ELOOP`.
@@ -89,10 +90,10 @@ pub struct TreeView<'t> {
     tree: &'t dyn SourceTree,
     hasher: RandomState,
     /// Directories by their path without links.
-    listed: [RwLock<HashMap<RepoPath, Listed>>; SHARDS],
+    listed: [RwLock<HashMap<RepoPath, Listed, RandomState>>; SHARDS],
     /// Directories by a path that passes links. Filled outside of any lock, since resolving one may
     /// need another; listing happens in `listed` alone.
-    linked: RwLock<HashMap<RepoPath, Option<Arc<Directory>>>>,
+    linked: RwLock<HashMap<RepoPath, Option<Arc<Directory>>, RandomState>>,
 }
 
 impl std::fmt::Debug for TreeView<'_> {
@@ -106,7 +107,7 @@ impl<'t> TreeView<'t> {
     pub fn new(tree: &'t dyn SourceTree) -> Self {
         Self {
             tree,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             listed: std::array::from_fn(|_| RwLock::default()),
             linked: RwLock::default(),
         }
@@ -472,7 +473,7 @@ impl<'t> TreeView<'t> {
         }
     }
 
-    fn shard(&self, path: &RepoPath) -> &RwLock<HashMap<RepoPath, Listed>> {
+    fn shard(&self, path: &RepoPath) -> &RwLock<HashMap<RepoPath, Listed, RandomState>> {
         let hash = self.hasher.hash_one(path);
         // The high bits, since the map itself uses the low ones.
         &self.listed[(hash >> 59) as usize % SHARDS]
