@@ -381,11 +381,10 @@ fn directness(line: &Line<'_>) -> Directness {
         .comment
         .iter()
         .flat_map(|comment| comment.split_whitespace());
-    let is_indirect = match (words.next(), words.next()) {
-        (Some("indirect"), None) => true,
-        (Some("indirect;"), Some(_)) => true,
-        _ => false,
-    };
+    let is_indirect = matches!(
+        (words.next(), words.next()),
+        (Some("indirect"), None) | (Some("indirect;"), Some(_))
+    );
     if is_indirect {
         Directness::Indirect
     } else {

@@ -26,5 +26,6 @@ pub fn is_lfs_pointer(content: &[u8]) -> bool {
             .any(|line| line.starts_with(b"size "))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
