@@ -5,6 +5,7 @@
 
 mod compare;
 mod planned;
+mod without_rule;
 
 use crate::{ContextArguments, checkout::Checkout, fixture_answers, oracle};
 use compare::{Comparison, Difference, compare};
@@ -23,6 +24,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use without_rule::Rule;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -51,6 +53,9 @@ pub(crate) struct Arguments {
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
+    /// Switch one rule of the planner off, and succeed only when the comparison notices.
+    #[arg(long, value_enum, conflicts_with = "rebake")]
+    negative_control: Option<Rule>,
 }
 
 #[derive(Serialize)]
@@ -105,14 +110,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let differs = reports
         .iter()
         .any(|report| !report.comparison.differences.is_empty());
-    Ok(if differs {
-        ExitCode::FAILURE
-    } else {
+    let is_as_wanted = match arguments.negative_control {
+        None => !differs,
+        Some(rule) => {
+            let noticed = if differs {
+                "was noticed"
+            } else {
+                "WENT UNNOTICED"
+            };
+            println!("negative control: that {rule:?} is switched off {noticed}");
+            differs
+        }
+    };
+    Ok(if is_as_wanted {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
 fn chosen_planner(arguments: &Arguments) -> Result<Planner, Box<dyn Error>> {
+    if let Some(rule) = arguments.negative_control {
+        return Ok(Planner::LibraryWithout(rule));
+    }
     match &arguments.rebake {
         None => Ok(Planner::Library),
         Some(binary) if binary.is_file() => Ok(Planner::Binary(binary.clone())),

@@ -1,7 +1,7 @@
 //! What a developer or CI runs: `cargo xtask COMMAND`.
 //!
 //! The differential run holds the planner to the Go toolchain: `oracle` asks the toolchain, `differential` compares,
-//! `fixtures` records what the toolchain says about the sample monorepos.
+//! `fixtures` records what the toolchain says about the sample monorepos. `test` runs every check that there is.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,7 +11,11 @@
 mod checkout;
 mod differential;
 mod fixture_answers;
+mod generated;
 mod oracle;
+mod standard_library;
+mod test;
+mod tools;
 
 use clap::{Args, Parser, Subcommand};
 use oracle::{Cgo, Context, MainPackage, Network, State};
@@ -32,6 +36,12 @@ enum Task {
     Differential(differential::Arguments),
     /// Record what the Go toolchain says about the sample monorepos, or check the recording.
     Fixtures(fixture_answers::Arguments),
+    /// Write the files that are made from the code, or check them.
+    Generate(generated::Arguments),
+    /// Check the table of standard packages against Go releases.
+    StandardLibrary(standard_library::Arguments),
+    /// Run every check; the one command that says whether a change is good.
+    Test(test::Arguments),
 }
 
 /// The contexts to ask about: every platform with every setting of cgo.
@@ -85,6 +95,9 @@ fn main() -> ExitCode {
         Task::Oracle(arguments) => print_oracle(&arguments),
         Task::Differential(arguments) => differential::run(&arguments),
         Task::Fixtures(arguments) => fixture_answers::run(&arguments),
+        Task::Generate(arguments) => generated::run(&arguments),
+        Task::StandardLibrary(arguments) => standard_library::run(&arguments),
+        Task::Test(arguments) => test::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");

@@ -3,6 +3,7 @@
 //! In: a root and a context. Out: what the planner says about every main package, as it stands in the machine
 //! contract. This is the only place that knows how the planner is asked.
 
+use super::without_rule::{Rule, WithoutRule};
 use crate::oracle::{Cgo, Context};
 use camino::Utf8Path;
 use rebake_planner::{
@@ -69,6 +70,8 @@ pub(crate) enum PlannedFilesError {
 pub(crate) enum Planner {
     /// The library of this workspace.
     Library,
+    /// The same with one rule switched off.
+    LibraryWithout(Rule),
     /// A `rebake` binary, through its machine contract.
     Binary(PathBuf),
 }
@@ -85,13 +88,21 @@ pub(crate) fn planned_files(
 ) -> Result<Planned, PlannedFilesError> {
     match planner {
         Planner::Library => {
-            ask_library(root, context, go_version).map_err(PlannedFilesError::Library)
+            ask_library(root, context, go_version, None).map_err(PlannedFilesError::Library)
+        }
+        Planner::LibraryWithout(rule) => {
+            ask_library(root, context, go_version, Some(*rule)).map_err(PlannedFilesError::Library)
         }
         Planner::Binary(rebake) => ask_binary(rebake, root, context, go_version),
     }
 }
 
-fn ask_library(root: &Path, context: &Context, go_version: &str) -> Result<Planned, String> {
+fn ask_library(
+    root: &Path,
+    context: &Context,
+    go_version: &str,
+    without: Option<Rule>,
+) -> Result<Planned, String> {
     let root = root.canonicalize().map_err(|error| error.to_string())?;
     let root = Utf8Path::from_path(&root).ok_or("the root is not UTF-8")?;
     let tree = DiskTree::open(root).map_err(|error| error.to_string())?;
@@ -108,7 +119,11 @@ fn ask_library(root: &Path, context: &Context, go_version: &str) -> Result<Plann
         .map(|tag| parse(tag))
         .collect::<Result<_, _>>()?;
     options.go = Some(parse(go_version)?);
-    let plan = plan(&tree, &options).map_err(|error| error.to_string())?;
+    let plan = match without {
+        None => plan(&tree, &options),
+        Some(rule) => plan(&WithoutRule { tree: &tree, rule }, &options),
+    }
+    .map_err(|error| error.to_string())?;
 
     let rows = plan
         .images
