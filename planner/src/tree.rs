@@ -5,6 +5,8 @@
 //! regular file (a FIFO would hang it). Links are followed by [`view::TreeView`], in one place for all trees.
 
 pub mod disk;
+#[cfg(feature = "git")]
+pub mod git;
 pub mod memory;
 pub mod view;
 

@@ -1,0 +1,435 @@
+//! What git knows of a checkout.
+//!
+//! In: a repository with a work tree, and the directory in it that is the root. Out: which files are
+//! tracked, which differ from the commit that is checked out, and which were converted on checkout. It
+//! must never write, the index least of all.
+//!
+//! Entries that a sparse checkout leaves out are tracked, and no change while they are absent. A
+//! checked-out submodule answers for the files in it. Flags by which a person hides changes from git
+//! (`assume-unchanged`, `skip-worktree`) do not hide them here.
+
+use super::attributes::{
+    AttributeFiles, AutomaticConversion, Case, CheckoutFilter, LineEnd, LineEndings, below,
+};
+use super::objects::NodeKind;
+use super::repository::{CommitId, Repository, RevisionError, reason};
+use super::status::Change;
+use super::tree::LONGEST_PATH;
+use super::{staged, status};
+use crate::path::RepoPath;
+use crate::tree::disk::DiskTree;
+use crate::tree::{ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
+use camino::{Utf8Path, Utf8PathBuf};
+use gix::bstr::{BStr, ByteSlice as _};
+use gix::index::entry::Mode;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Deeper nests of submodules are not looked into.
+const DEEPEST_SUBMODULE: usize = 32;
+
+/// What git knows of a checkout, at the moment when it was read.
+pub struct WorkTreeState {
+    pub(super) repository: Repository,
+    pub(super) top_level: Utf8PathBuf,
+    /// Where the root is below the top level.
+    pub(super) root: RepoPath,
+    pub(super) index: gix::index::File,
+    /// The entries below the root.
+    pub(super) range: Range<usize>,
+    pub(super) settings: Settings,
+    head: Option<CommitId>,
+    changes: Result<Vec<Change>, WorkTreeError>,
+    /// Files in directories that a sparse index holds as one entry, from the top level.
+    sparse: BTreeSet<RepoPath>,
+    /// The submodules below the root, by their path from the root; without a state where there is no
+    /// checkout of them.
+    pub(super) submodules: Vec<(RepoPath, Option<Self>)>,
+}
+
+impl std::fmt::Debug for WorkTreeState {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("WorkTreeState")
+            .field("top_level", &self.top_level)
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the repository's own configuration says of files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) executable_bit: Support,
+    pub(super) symlinks: Support,
+    pub(super) stat: gix::index::entry::stat::Options,
+    pub(super) line_endings: LineEndings,
+    case: Case,
+}
+
+/// Whether the file system has something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Support {
+    Present,
+    Absent,
+}
+
+/// Why git's knowledge of a checkout can't be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkTreeError {
+    /// The repository is bare.
+    #[error("the repository has no work tree")]
+    NoWorkTree,
+    /// The index can't be read.
+    #[error("git's index can't be read: {0}")]
+    Index(String),
+    /// The commit that is checked out can't be read.
+    #[error(transparent)]
+    Head(#[from] RevisionError),
+    /// A file or an object can't be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
+impl WorkTreeState {
+    /// Reads the index, and that of every submodule that is checked out below the root, and compares it
+    /// with the commit and the disk.
+    ///
+    /// # Errors
+    /// When there is no work tree, or HEAD or an index can't be read.
+    pub fn read(repository: &Repository, root: &RepoPath) -> Result<Self, WorkTreeError> {
+        Self::read_nested(repository, root, DEEPEST_SUBMODULE)
+    }
+
+    fn read_nested(
+        repository: &Repository,
+        root: &RepoPath,
+        depth: usize,
+    ) -> Result<Self, WorkTreeError> {
+        let top_level = repository
+            .top_level()
+            .ok_or(WorkTreeError::NoWorkTree)?
+            .to_owned();
+        let (index, settings) = repository.objects().with_repository(|repository| {
+            let index = gix::index::File::at_or_default(
+                repository.index_path(),
+                repository.object_hash(),
+                false,
+                gix::index::decode::Options::default(),
+            )
+            .map_err(|error| WorkTreeError::Index(reason(&error)))?;
+            Ok::<_, WorkTreeError>((index, Settings::of(repository)))
+        })?;
+        let range = if root.is_root() {
+            0..index.entries().len()
+        } else {
+            let prefix = format!("{}/", root.as_tree_str());
+            index
+                .prefixed_entries_range(BStr::new(&prefix))
+                .unwrap_or_default()
+        };
+        let mut state = Self {
+            repository: repository.clone(),
+            top_level,
+            root: root.clone(),
+            index,
+            range,
+            settings,
+            head: repository.head()?,
+            changes: Ok(Vec::new()),
+            sparse: BTreeSet::new(),
+            submodules: Vec::new(),
+        };
+        state.read_sparse_directories()?;
+        state.read_submodules(depth)?;
+        state.changes = state.find_changes();
+        Ok(state)
+    }
+
+    /// The tracked files below the root, sorted by path, those of checked-out submodules included.
+    /// Names that are not UTF-8 are left out.
+    pub fn tracked_paths(&self) -> Vec<RepoPath> {
+        let mut paths: Vec<RepoPath> = self
+            .entries()
+            .filter(|entry| !matches!(entry.mode, Mode::DIR | Mode::COMMIT))
+            .filter_map(|entry| self.path_from_root(entry.path(&self.index)))
+            .collect();
+        let sparse = self.sparse.iter();
+        paths.extend(
+            sparse
+                .filter_map(|path| path.strip_prefix(&self.root))
+                .filter_map(|path| RepoPath::new(path).ok()),
+        );
+        for (directory, submodule) in &self.submodules {
+            let tracked = submodule.iter().flat_map(Self::tracked_paths);
+            paths.extend(tracked.map(|path| below(directory, &path)));
+        }
+        paths.sort_unstable();
+        // A file in conflict has an entry for each side.
+        paths.dedup();
+        paths
+    }
+
+    /// Whether a file below the root is tracked, by its repository or by the submodule it lies in.
+    pub fn is_tracked(&self, path: &RepoPath) -> bool {
+        if let Some((submodule, inner)) = self.submodule_of(path) {
+            return submodule.is_some_and(|submodule| submodule.is_tracked(&inner));
+        }
+        let path = below(&self.root, path);
+        let index = self
+            .index
+            .entry_index_by_path(BStr::new(path.as_tree_str()));
+        let entry = index.ok().and_then(|index| self.index.entries().get(index));
+        entry.is_some_and(|entry| entry.mode != Mode::COMMIT) || self.sparse.contains(&path)
+    }
+
+    /// The tracked files below the root that differ from the commit that is checked out, in the index
+    /// or on disk, sorted by path; none when the work tree is clean. A tracked file that was deleted
+    /// counts, an untracked one does not.
+    ///
+    /// A file whose stat data the index vouches for is not read, unless it was written in the same
+    /// moment as the index (git's rule for racy timestamps).
+    ///
+    /// # Errors
+    /// When the commit's trees could not be read.
+    pub fn changes(&self) -> Result<&[Change], WorkTreeError> {
+        match &self.changes {
+            Ok(changes) => Ok(changes),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// Whether there are [`changes`](Self::changes), or no way to tell.
+    pub fn is_dirty(&self) -> bool {
+        match &self.changes {
+            Ok(changes) => !changes.is_empty(),
+            Err(_) => true,
+        }
+    }
+
+    /// The commit that is checked out; nothing before the first commit.
+    pub fn head(&self) -> Option<CommitId> {
+        self.head
+    }
+
+    fn find_changes(&self) -> Result<Vec<Change>, WorkTreeError> {
+        let mut changes = staged::changes(self)?;
+        changes.extend(status::changes(self)?);
+        for (directory, submodule) in &self.submodules {
+            let Some(submodule) = submodule else { continue };
+            changes.extend(submodule.changes()?.iter().map(|change| Change {
+                path: format!("{directory}/{}", change.path),
+                kind: change.kind,
+            }));
+        }
+        changes.sort_unstable();
+        changes.dedup();
+        Ok(changes)
+    }
+
+    /// What a checkout does to these files' content, after the work tree's `.gitattributes`,
+    /// `info/attributes`, and the line-ending settings of the repository's own configuration. Files with
+    /// several conversions come several times, in the order asked; files with none do not come.
+    ///
+    /// Attributes come from the directories above the root, too, up to the top level.
+    ///
+    /// # Errors
+    /// When a `.gitattributes` file can't be read.
+    pub fn checkout_filters(
+        &self,
+        paths: &[RepoPath],
+    ) -> Result<Vec<(RepoPath, CheckoutFilter)>, WorkTreeError> {
+        let mut found = Vec::new();
+        self.with_attributes(|files| {
+            for path in paths {
+                if let Some((submodule, inner)) = self.submodule_of(path) {
+                    let Some(submodule) = submodule else { continue };
+                    let filters = submodule.checkout_filters(&[inner])?;
+                    found.extend(
+                        filters
+                            .into_iter()
+                            .map(|(_, filter)| (path.clone(), filter)),
+                    );
+                    continue;
+                }
+                let path = std::slice::from_ref(path);
+                found.extend(files.checkout_filters(
+                    &self.root,
+                    path,
+                    self.settings.line_endings,
+                )?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// Hands out the attribute files of the work tree: from the disk, else from the index.
+    pub(super) fn with_attributes<T>(
+        &self,
+        use_it: impl FnOnce(&mut AttributeFiles<'_>) -> Result<T, WorkTreeError>,
+    ) -> Result<T, WorkTreeError> {
+        let disk = DiskTree::open(&self.top_level)?;
+        let read = |file: &RepoPath| match disk.read(file, ReadLimit::Whole) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) => match error.kind {
+                TreeErrorKind::NotFound => self.read_from_index(file),
+                // git does not follow a link here.
+                TreeErrorKind::NotADirectory
+                | TreeErrorKind::NotAFile
+                | TreeErrorKind::PathTooLong => Ok(None),
+                _ => Err(error),
+            },
+        };
+        let info = self.repository.objects().with_repository(|repository| {
+            std::fs::read(repository.common_dir().join("info/attributes")).ok()
+        });
+        let mut files = AttributeFiles::new(&read, info.as_deref(), self.settings.case)?;
+        use_it(&mut files)
+    }
+
+    fn read_from_index(&self, file: &RepoPath) -> Result<Option<Vec<u8>>, TreeError> {
+        let Some(entry) = self.index.entry_by_path(BStr::new(file.as_tree_str())) else {
+            return Ok(None);
+        };
+        if !matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE) {
+            return Ok(None);
+        }
+        self.repository
+            .objects()
+            .blob(&entry.id, ReadLimit::Whole)
+            .map(Some)
+            .map_err(|kind| TreeError::new(file, kind))
+    }
+
+    /// The index entries below the root.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &gix::index::Entry> {
+        let entries = self.index.entries();
+        entries.get(self.range.clone()).unwrap_or_default().iter()
+    }
+
+    /// An index path as one below the root; nothing where it is not UTF-8.
+    pub(super) fn path_from_root(&self, path: &BStr) -> Option<RepoPath> {
+        let path = RepoPath::new(path.to_str().ok()?).ok()?;
+        RepoPath::new(path.strip_prefix(&self.root)?).ok()
+    }
+
+    fn submodule_of(&self, path: &RepoPath) -> Option<(Option<&Self>, RepoPath)> {
+        // Sorted, and no submodule lies in another of the same repository.
+        let next = self
+            .submodules
+            .partition_point(|(directory, _)| directory <= path);
+        let (directory, submodule) = self.submodules.get(next.checked_sub(1)?)?;
+        let inner = path.strip_prefix(directory)?;
+        if inner.is_empty() {
+            return None;
+        }
+        Some((submodule.as_ref(), RepoPath::new(inner).ok()?))
+    }
+
+    fn read_sparse_directories(&mut self) -> Result<(), WorkTreeError> {
+        let mut pending: Vec<(RepoPath, gix::ObjectId)> = self
+            .entries()
+            .filter(|entry| entry.mode == Mode::DIR)
+            .filter_map(|entry| {
+                let path = entry.path(&self.index).to_str().ok()?;
+                Some((RepoPath::new(path.trim_end_matches('/')).ok()?, entry.id))
+            })
+            .collect();
+        while let Some((directory, id)) = pending.pop() {
+            if directory.as_tree_str().len() > LONGEST_PATH {
+                return Err(TreeError::new(&directory, TreeErrorKind::PathTooLong).into());
+            }
+            let tree = self
+                .repository
+                .objects()
+                .tree(&id)
+                .map_err(|kind| TreeError::new(&directory, kind))?;
+            for entry in tree.entries() {
+                let path = directory.child(&entry.name);
+                match entry.kind {
+                    NodeKind::Directory => pending.push((path, entry.id)),
+                    NodeKind::File(_) | NodeKind::Symlink => {
+                        self.sparse.insert(path);
+                    }
+                    NodeKind::Submodule => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_submodules(&mut self, depth: usize) -> Result<(), WorkTreeError> {
+        let mut directories: Vec<RepoPath> = self
+            .entries()
+            .filter(|entry| entry.mode == Mode::COMMIT)
+            .filter_map(|entry| self.path_from_root(entry.path(&self.index)))
+            .collect();
+        directories.sort_unstable();
+        directories.dedup();
+        for directory in directories {
+            let from_top = below(&self.root, &directory);
+            let on_disk = self.top_level.join(from_top.as_tree_str());
+            let state = match depth.checked_sub(1) {
+                Some(depth) => match open_submodule(&on_disk) {
+                    Some(submodule) => {
+                        Some(Self::read_nested(&submodule, &RepoPath::root(), depth)?)
+                    }
+                    None => None,
+                },
+                None => None,
+            };
+            self.submodules.push((directory, state));
+        }
+        Ok(())
+    }
+}
+
+/// The repository whose checkout is in this directory, and in no other.
+fn open_submodule(directory: &Utf8Path) -> Option<Repository> {
+    std::fs::symlink_metadata(directory.join(".git")).ok()?;
+    let repository = Repository::open(directory).ok()?;
+    let top_level = repository.top_level()?.canonicalize_utf8().ok()?;
+    (top_level == directory.canonicalize_utf8().ok()?).then_some(repository)
+}
+
+impl Settings {
+    fn of(repository: &gix::Repository) -> Self {
+        let configuration = repository.config_snapshot();
+        let support = |key: &str| match configuration.boolean(key) {
+            Some(false) => Support::Absent,
+            Some(true) | None => Support::Present,
+        };
+        let automatic = match configuration.string("core.autocrlf") {
+            Some(value) if value.eq_ignore_ascii_case(b"input") => AutomaticConversion::Input,
+            _ => match configuration.boolean("core.autocrlf") {
+                Some(true) => AutomaticConversion::On,
+                Some(false) | None => AutomaticConversion::Off,
+            },
+        };
+        let native = if cfg!(windows) {
+            LineEnd::CarriageReturnLineFeed
+        } else {
+            LineEnd::LineFeed
+        };
+        let text = match configuration.string("core.eol") {
+            Some(value) if value.eq_ignore_ascii_case(b"crlf") => LineEnd::CarriageReturnLineFeed,
+            Some(value) if value.eq_ignore_ascii_case(b"lf") => LineEnd::LineFeed,
+            _ => native,
+        };
+        Self {
+            executable_bit: if cfg!(windows) {
+                Support::Absent
+            } else {
+                support("core.fileMode")
+            },
+            symlinks: support("core.symlinks"),
+            stat: repository.stat_options().unwrap_or_default(),
+            line_endings: LineEndings { automatic, text },
+            case: match configuration.boolean("core.ignoreCase") {
+                Some(true) => Case::Fold,
+                Some(false) | None => Case::Sensitive,
+            },
+        }
+    }
+}
