@@ -11,7 +11,7 @@
 //! gitattributes(5).
 
 use crate::path::RepoPath;
-use crate::tree::TreeError;
+use crate::tree::{TreeError, TreeErrorKind};
 use gix::attrs::StateRef;
 use gix::bstr::{BStr, ByteSlice as _};
 pub(super) use gix::glob::pattern::Case;
@@ -19,8 +19,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// git ignores longer attribute files.
-const LARGEST_FILE: usize = 100 * 1024 * 1024;
+/// Far more than anybody writes. git's own limit of 100 MiB would let one commit cost every file of the
+/// tree a million comparisons.
+const LARGEST_FILE: usize = 1024 * 1024;
 
 /// What makes the content of a checked-out file differ from the commit's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,7 +163,7 @@ impl<'a> AttributeFiles<'a> {
             info: Rules::default(),
             directories: HashMap::new(),
         };
-        let top = read(&attribute_file(&RepoPath::root()))?.unwrap_or_default();
+        let top = read_limited(read, &RepoPath::root())?;
         let info = info.unwrap_or_default();
         // Macros may stand at the top and in `info/attributes` only; later definitions win.
         files.define_macros(b"[attr]binary -diff -merge -text");
@@ -246,8 +247,8 @@ impl<'a> AttributeFiles<'a> {
             let rules = match self.directories.get(&directory) {
                 Some(rules) => Arc::clone(rules),
                 None => {
-                    let content = (self.read)(&attribute_file(&directory))?;
-                    let rules = Arc::new(self.parse(&content.unwrap_or_default()));
+                    let content = read_limited(self.read, &directory)?;
+                    let rules = Arc::new(self.parse(&content));
                     self.directories
                         .insert(directory.clone(), Arc::clone(&rules));
                     rules
@@ -286,9 +287,6 @@ impl<'a> AttributeFiles<'a> {
     }
 
     fn parse(&self, content: &[u8]) -> Rules {
-        if content.len() > LARGEST_FILE {
-            return Rules::default();
-        }
         let mut parsed: Vec<Rule> = lines(content)
             .filter_map(|(kind, assignments)| match kind {
                 gix::attrs::parse::Kind::Macro(_) => None,
@@ -335,8 +333,15 @@ fn lines(
         .map(|(kind, assignments, _)| (kind, assignments))
 }
 
-fn attribute_file(directory: &RepoPath) -> RepoPath {
-    directory.child(".gitattributes")
+/// The attribute file of a directory, empty where there is none.
+fn read_limited(read: &ReadFile<'_>, directory: &RepoPath) -> Result<Vec<u8>, TreeError> {
+    let file = directory.child(".gitattributes");
+    let content = read(&file)?.unwrap_or_default();
+    if content.len() > LARGEST_FILE {
+        let message = format!("attribute files of more than {LARGEST_FILE} bytes are not read");
+        return Err(TreeError::new(&file, TreeErrorKind::Other(message)));
+    }
+    Ok(content)
 }
 
 /// A path below the root, from the top.

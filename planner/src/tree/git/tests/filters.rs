@@ -210,3 +210,14 @@ fn macros_that_name_themselves_and_each_other_end() {
     let off = sandbox.git("repo", &["check-attr", "filter", "x.off"]);
     assert_eq!(off, "x.off: filter: unspecified");
 }
+
+#[test]
+fn an_attribute_file_that_would_cost_too_much_is_an_error() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write("repo/sub/.gitattributes", "a eol=lf\n".repeat(200_000));
+    sandbox.commit("repo");
+    let tree = sandbox.head_tree("repo");
+    assert_eq!(tree.checkout_filters(&[path("x")]).unwrap(), []);
+    let error = tree.checkout_filters(&[path("sub/x")]).unwrap_err();
+    assert_eq!(error.path, path("sub/.gitattributes"));
+}
