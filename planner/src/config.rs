@@ -292,7 +292,7 @@ impl Reader {
                         .into_iter()
                         .map(|one| one.value)
                         .collect(),
-                )
+                );
             }
             "build-flags" => {
                 settings.build_flags = Some(

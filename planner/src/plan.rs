@@ -200,6 +200,20 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
 }
 
 impl Plan {
+    /// Adds findings of others, such as what git knows of the inputs. They never change a key.
+    pub fn add_diagnostics(&mut self, diagnostics: Vec<Diagnostic>) {
+        let mut findings = Findings::default();
+        for diagnostic in std::mem::take(&mut self.diagnostics)
+            .into_iter()
+            .chain(diagnostics)
+        {
+            let services: Vec<String> = diagnostic.services.clone();
+            let services: Vec<&str> = services.iter().map(String::as_str).collect();
+            findings.add_all(vec![diagnostic], &services);
+        }
+        self.diagnostics = findings.into_diagnostics();
+    }
+
     /// Compares this plan with the images of an earlier one, and decides anew.
     pub fn compare_with(&mut self, baseline: &[BaselineImage]) {
         let name = |inputs: &ImageInputs| (inputs.service.clone(), inputs.platform.clone());

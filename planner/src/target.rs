@@ -312,10 +312,9 @@ impl BuildContext {
             && minor.bytes().all(|byte| byte.is_ascii_digit())
             && !minor.starts_with('0')
             && let Ok(minor) = minor.parse::<u32>()
+            && (1..=self.go_version.release_minor()).contains(&minor)
         {
-            if (1..=self.go_version.release_minor()).contains(&minor) {
-                return true;
-            }
+            return true;
         }
         let tool_tag = if tag == "boringcrypto" {
             "goexperiment.boringcrypto"

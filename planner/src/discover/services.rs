@@ -99,6 +99,10 @@ pub(crate) struct Discovered {
     pub(crate) problems: Vec<Diagnostic>,
 }
 
+/// Yields the build contexts of a directory of a module.
+pub(crate) type ContextsOf<'a> =
+    dyn Fn(&RepoPath, &Arc<Manifest>) -> Arc<[BuildContext]> + Sync + 'a;
+
 /// Finds the services of a tree. `contexts_of` yields the build contexts for which a directory is asked:
 /// it is a main package when it is one for any of them.
 pub(crate) fn find_services(
@@ -106,7 +110,7 @@ pub(crate) fn find_services(
     survey: &Survey,
     globs: &[ServiceGlob],
     declared: &[DeclaredService],
-    contexts_of: &(dyn Fn(&RepoPath, &Arc<Manifest>) -> Arc<[BuildContext]> + Sync),
+    contexts_of: &ContextsOf<'_>,
 ) -> Discovered {
     let mains: Vec<&Candidate> = survey
         .candidates

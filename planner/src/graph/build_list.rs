@@ -644,7 +644,7 @@ impl BuildList {
         for (path, module) in &self.modules {
             match &module.source {
                 ModuleSource::Broken(problem) if everything_loaded => {
-                    problems.push((**problem).clone())
+                    problems.push((**problem).clone());
                 }
                 ModuleSource::Directory(manifest) => {
                     paths_of.entry(&manifest.directory).or_default().push(path);

@@ -118,10 +118,10 @@ fn every_part_of_a_module_changes_both_keys() {
             ("version", |inputs| inputs.modules[0].version.push('x')),
             ("sum", |inputs| inputs.modules[0].sum = None),
             ("empty sum", |inputs| {
-                inputs.modules[0].sum = Some(String::new())
+                inputs.modules[0].sum = Some(String::new());
             }),
             ("replacement", |inputs| {
-                inputs.modules[0].replacement = Some("a v1.0.0".to_owned())
+                inputs.modules[0].replacement = Some("a v1.0.0".to_owned());
             }),
             ("removed", |inputs| inputs.modules.clear()),
         ],
@@ -135,17 +135,17 @@ fn every_part_of_a_file_changes_the_image_key() {
     check(
         &[
             ("path", |inputs| {
-                inputs.files[0].path = RepoPath::new("services/api/other.go").unwrap()
+                inputs.files[0].path = RepoPath::new("services/api/other.go").unwrap();
             }),
             ("kind", |inputs| inputs.files[0].kind = FileKind::Embed),
             ("content", |inputs| {
-                inputs.files[0].digest = ContentDigest::of(b"")
+                inputs.files[0].digest = ContentDigest::of(b"");
             }),
             ("an asset's mode", |inputs| {
-                inputs.files[1].mode = FileMode::Executable
+                inputs.files[1].mode = FileMode::Executable;
             }),
             ("added", |inputs| {
-                inputs.files.push(file("x", FileKind::Pgo, ""))
+                inputs.files.push(file("x", FileKind::Pgo, ""));
             }),
             ("removed", |inputs| {
                 inputs.files.remove(0);
@@ -161,7 +161,7 @@ fn every_part_of_a_fact_changes_the_image_key() {
     check(
         &[
             ("manifest", |inputs| {
-                inputs.facts[0].manifest = RepoPath::new("go.work").unwrap()
+                inputs.facts[0].manifest = RepoPath::new("go.work").unwrap();
             }),
             ("name", |inputs| inputs.facts[0].name.push('x')),
             ("value", |inputs| inputs.facts[0].value.push('x')),
@@ -181,14 +181,14 @@ fn the_name_of_a_service_changes_no_key() {
     check(
         &[
             ("service", |inputs| {
-                inputs.service = "other".parse().unwrap()
+                inputs.service = "other".parse().unwrap();
             }),
             ("directory", |inputs| inputs.directory = RepoPath::root()),
             ("a source file's mode", |inputs| {
-                inputs.files[0].mode = FileMode::Executable
+                inputs.files[0].mode = FileMode::Executable;
             }),
             ("a manifest's row", |inputs| {
-                inputs.files.push(file("go.mod", FileKind::Manifest, ""))
+                inputs.files.push(file("go.mod", FileKind::Manifest, ""));
             }),
         ],
         false,

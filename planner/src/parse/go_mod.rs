@@ -212,7 +212,7 @@ impl Reader {
                 *slot = Some(Located {
                     value,
                     position: line.position,
-                })
+                });
             }
             Err(message) => self.fault(Code::InvalidValue, line, message),
         }
@@ -255,7 +255,7 @@ impl Reader {
             ("toolchain" | "godebug" | "exclude" | "replace" | "tool", _) if is_lax => {}
             ("go", Form::InBlock) if is_lax => {}
             ("module", Form::Single | Form::InBlock) => {
-                self.set(&mut go_mod.module, line, string(line))
+                self.set(&mut go_mod.module, line, string(line));
             }
             ("go", Form::Single) => {
                 self.set(
@@ -265,7 +265,7 @@ impl Reader {
                 );
             }
             ("toolchain", Form::Single) => {
-                self.set(&mut go_mod.toolchain, line, directive::toolchain(line))
+                self.set(&mut go_mod.toolchain, line, directive::toolchain(line));
             }
             ("godebug", Form::Single | Form::InBlock) => {
                 self.add(&mut go_mod.godebug, line, directive::godebug(line));
@@ -300,10 +300,10 @@ impl Reader {
                 }
             }
             ("tool", Form::Single | Form::InBlock) => {
-                self.add(&mut go_mod.tool, line, string(line))
+                self.add(&mut go_mod.tool, line, string(line));
             }
             ("ignore", Form::Single | Form::InBlock) => {
-                self.add(&mut go_mod.ignore, line, string(line))
+                self.add(&mut go_mod.ignore, line, string(line));
             }
             _ => self.unknown(&mut go_mod.unknown, line),
         }
@@ -320,13 +320,13 @@ impl Reader {
                 );
             }
             ("toolchain", Form::Single) => {
-                self.set(&mut go_work.toolchain, line, directive::toolchain(line))
+                self.set(&mut go_work.toolchain, line, directive::toolchain(line));
             }
             ("godebug", Form::Single | Form::InBlock) => {
                 self.add(&mut go_work.godebug, line, directive::godebug(line));
             }
             ("use", Form::Single | Form::InBlock) => {
-                self.add(&mut go_work.r#use, line, string(line))
+                self.add(&mut go_work.r#use, line, string(line));
             }
             ("replace", Form::Single | Form::InBlock) => {
                 self.add(
@@ -381,11 +381,10 @@ fn directness(line: &Line<'_>) -> Directness {
         .comment
         .iter()
         .flat_map(|comment| comment.split_whitespace());
-    let is_indirect = match (words.next(), words.next()) {
-        (Some("indirect"), None) => true,
-        (Some("indirect;"), Some(_)) => true,
-        _ => false,
-    };
+    let is_indirect = matches!(
+        (words.next(), words.next()),
+        (Some("indirect"), None) | (Some("indirect;"), Some(_))
+    );
     if is_indirect {
         Directness::Indirect
     } else {

@@ -36,9 +36,7 @@ pub enum SumSubject {
 pub fn parse_go_sum(text: &[u8]) -> Parsed<Vec<Located<ModuleSum>>> {
     let mut sums = Vec::new();
     let mut faults = Vec::new();
-    let mut number = 0;
-    for line in text.split(|byte| *byte == b'\n') {
-        number += 1;
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let position = Position {
             line: number,
             column: 1,

@@ -77,9 +77,7 @@ pub fn parse_modules_txt(text: &[u8]) -> Parsed<ModulesTxt> {
         faults: Vec::new(),
     };
     let mut current = Current::Nothing;
-    let mut number = 0;
-    for line in text.split(|byte| *byte == b'\n') {
-        number += 1;
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let position = Position {
             line: number,
             column: 1,

@@ -142,3 +142,7 @@ fn system_error(error: &std::io::Error) -> TreeErrorKind {
         _ => TreeErrorKind::Other(error.to_string()),
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

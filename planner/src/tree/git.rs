@@ -16,6 +16,7 @@
 
 mod attributes;
 mod error;
+mod inspection;
 mod lfs;
 mod objects;
 mod repository;

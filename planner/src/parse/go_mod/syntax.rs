@@ -83,9 +83,7 @@ pub(super) fn split(text: &[u8]) -> (Vec<Line<'_>>, Vec<Fault>) {
     let mut lines: Vec<Line<'_>> = Vec::new();
     let mut faults = Vec::new();
     let mut block: Option<Block<'_>> = None;
-    let mut number = 0;
-    for source in text.split(|byte| *byte == b'\n') {
-        number += 1;
+    for (number, source) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let mut lexer = Lexer {
             source,
             next: 0,

@@ -64,7 +64,7 @@ impl Root {
                 Errno::LOOP => TreeErrorKind::NotADirectory,
                 other => kind_of(other),
             })?;
-        list_opened(opened)
+        list_opened(&opened)
     }
 
     /// Opens a regular file, and says how long it is.
@@ -248,12 +248,12 @@ fn open_element(from: BorrowedFd<'_>, element: &str, flags: OFlags) -> Result<Ow
     }
 }
 
-fn list_opened(directory: OwnedFd) -> Result<Listing, TreeErrorKind> {
+fn list_opened(directory: &OwnedFd) -> Result<Listing, TreeErrorKind> {
     let mut listing = Listing::default();
     #[cfg(target_os = "linux")]
     {
         let mut buffer = [const { std::mem::MaybeUninit::uninit() }; 16 * 1024];
-        let mut entries = rustix::fs::RawDir::new(&directory, &mut buffer);
+        let mut entries = rustix::fs::RawDir::new(directory, &mut buffer);
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(kind_of)?;
             add(
@@ -266,7 +266,7 @@ fn list_opened(directory: OwnedFd) -> Result<Listing, TreeErrorKind> {
     }
     #[cfg(not(target_os = "linux"))]
     {
-        let mut entries = rustix::fs::Dir::read_from(&directory).map_err(kind_of)?;
+        let mut entries = rustix::fs::Dir::read_from(directory).map_err(kind_of)?;
         while let Some(entry) = entries.read() {
             let entry = entry.map_err(kind_of)?;
             add(

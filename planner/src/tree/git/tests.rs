@@ -2,6 +2,8 @@
 
 mod commits;
 mod filters;
+#[cfg(unix)]
+mod plans;
 mod sandbox;
 mod stores;
 mod work_trees;

@@ -1,0 +1,224 @@
+//! The command line: what can be typed. clap is confined to this module and `main`.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use rebake_planner::{
+    diagnostic::Code,
+    discover::service_name::ServiceName,
+    go_version::GoVersion,
+    target::{BuildTag, Platform},
+};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  failed: a bad tree, a bad rebake.toml, or --strict and an error or a warning
+  2  wrong usage
+  3  something must be rebuilt (only with --exit-code)";
+
+/// Says which container images of a Go monorepo must be rebuilt, and why, without a Go toolchain and without a network.
+#[derive(Debug, Parser)]
+#[command(name = "rebake", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// When to use colours; `auto` also honours NO_COLOR.
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
+    pub(crate) color: Color,
+
+    /// Say nothing on stderr but what made the command fail.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List every service with its image key, and what must be rebuilt.
+    Plan(PlanArguments),
+    /// List every file, module and setting behind a service's key.
+    Inputs(InputsArguments),
+    /// Draw the modules and packages that the services are made of.
+    Graph(GraphArguments),
+    /// Plan an embedded sample monorepo, edit it, and plan it again.
+    Demo,
+    /// Explain a diagnostic by its code.
+    Explain(ExplainArguments),
+    /// Print the JSON Schema of what `--format json` prints.
+    Schema(SchemaArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// End with code 3 when something must be rebuilt.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InputsArguments {
+    /// The service to list whole; without it, a line a service.
+    pub(crate) service: Option<ServiceName>,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArguments {
+    /// The service to draw; without it, all of them.
+    pub(crate) service: Option<ServiceName>,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+
+    /// What the nodes are.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) nodes: Nodes,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The code, as a diagnostic shows it; without it, all of them.
+    #[arg(value_parser = parse_code)]
+    pub(crate) code: Option<Code>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct SchemaArguments {
+    /// Which document.
+    #[arg(value_enum)]
+    pub(crate) document: Document,
+}
+
+/// Where the sources come from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tree")]
+pub(crate) struct TreeArguments {
+    /// The root of the tree; nothing above it is read. Default: the top level of the git checkout, else the nearest
+    /// directory up with a go.work, else with a go.mod.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<Utf8PathBuf>,
+
+    /// Plan this commit, straight from git's objects, and not the directory.
+    #[arg(long, value_name = "REV", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) head: Option<String>,
+
+    /// How many threads to use. Default: one a core.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+
+    /// Use nothing that an earlier run saved. Nothing is saved yet, so this changes nothing.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+}
+
+/// How the images are built.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Build")]
+pub(crate) struct BuildArguments {
+    /// Choose services by a glob over directories, anchored at the root; repeatable. Default: services/**, cmd/**,
+    /// apps/**, or every main package when these match none.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) services: Vec<String>,
+
+    /// The platforms of the images, separated by commas. Default: linux/amd64.
+    #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
+    pub(crate) platform: Vec<Platform>,
+
+    /// Build with cgo. Default: without.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) cgo: Option<bool>,
+
+    /// Build tags, separated by commas.
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tags: Vec<BuildTag>,
+
+    /// The Go release that builds the images. Default: the highest go or toolchain line that the build reads.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) go: Option<GoVersion>,
+
+    /// End with code 1 when there is an error or a warning.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: the contract, version 1.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: the contract, version 1.
+    Json,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown pages.
+    Mermaid,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Nodes {
+    /// Packages.
+    #[default]
+    Packages,
+    /// Modules.
+    Modules,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// Of `rebake plan`.
+    Plan,
+    /// Of `rebake inputs`.
+    Inputs,
+    /// Of `rebake graph`.
+    Graph,
+}
+
+fn parse_code(text: &str) -> Result<Code, String> {
+    Code::ALL
+        .iter()
+        .find(|code| code.as_str() == text)
+        .copied()
+        .ok_or_else(|| "no diagnostic has that code; `rebake explain` lists them".to_owned())
+}

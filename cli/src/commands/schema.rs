@@ -1,0 +1,19 @@
+//! `rebake schema`: the JSON Schema of the machine contract.
+
+use crate::{
+    arguments::{Document, SchemaArguments},
+    exit_code::ExitCode,
+    failure::Failure,
+    output::Output,
+};
+use rebake_planner::wire::{GraphDocument, InputsDocument, PlanDocument};
+
+pub(crate) fn run(arguments: SchemaArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    let schema = match arguments.document {
+        Document::Plan => schemars::schema_for!(PlanDocument),
+        Document::Inputs => schemars::schema_for!(InputsDocument),
+        Document::Graph => schemars::schema_for!(GraphDocument),
+    };
+    output.write_json(&schema)?;
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,71 @@
+//! Why a command ends without an answer.
+
+use crate::exit_code::ExitCode;
+use camino::Utf8PathBuf;
+use rebake_planner::{
+    diagnostic::Diagnostic, discover::service_name::ServiceName, path::RepoPathError,
+    plan::PlanError, tree::TreeError, tree::git::GitError,
+};
+
+/// A failure of the whole command. What concerns single services is a diagnostic of the plan instead.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(
+        "the current directory can't be read ({0}); go elsewhere, or name the root with --root"
+    )]
+    CurrentDirectory(std::io::Error),
+    #[error("the current directory is not UTF-8; name the root with --root")]
+    CurrentDirectoryNotUtf8,
+    #[error(
+        "no git checkout, go.work or go.mod at or above {0}; go into one, or name the root with --root"
+    )]
+    NoRoot(Utf8PathBuf),
+    #[error("can't open the root {path}: {}", error.kind)]
+    Root { path: Utf8PathBuf, error: TreeError },
+    #[error("--head needs a git checkout, and {0} is in none")]
+    NoRepository(Utf8PathBuf),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("there is no service `{name}`{}", list_services(known))]
+    UnknownService {
+        name: ServiceName,
+        known: Vec<String>,
+    },
+    #[error("can't start {threads} threads: {error}")]
+    Threads {
+        threads: usize,
+        error: rayon::ThreadPoolBuildError,
+    },
+    #[error("the embedded sample is broken: {0}")]
+    Demo(#[from] RepoPathError),
+    #[error("can't write the answer: {0}")]
+    Serialize(#[from] serde_json::Error),
+}
+
+fn list_services(known: &[String]) -> String {
+    match known {
+        [] => "; this plan has no service at all".to_owned(),
+        _ => format!("; there are {}", known.join(", ")),
+    }
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::UnknownService { .. }
+            | Self::NoRepository(_)
+            | Self::Plan(PlanError::Glob(_)) => ExitCode::Usage,
+            _ => ExitCode::Failed,
+        }
+    }
+
+    /// The findings behind the failure, each with its own place.
+    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Plan(PlanError::Config(diagnostics)) => diagnostics,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What goes to stdout and what to stderr.
+//!
+//! In: plans and failures. Out: one document, which `main` writes when the command is done, and talk on stderr at
+//! once. Everything that comes from a repository passes [`printable`] first: a file name may not steer a terminal.
+
+pub(crate) mod diagnostics;
+pub(crate) mod dot;
+pub(crate) mod graph;
+pub(crate) mod inputs;
+pub(crate) mod mermaid;
+pub(crate) mod plan;
+mod style;
+mod table;
+
+use crate::{failure::Failure, planning::Planned};
+use serde::Serialize;
+use std::{borrow::Cow, fmt::Write as _};
+
+/// The two streams.
+pub(crate) struct Output {
+    document: String,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self {
+            document: String::new(),
+            quiet,
+        }
+    }
+
+    /// What stdout will get.
+    pub(crate) fn document(&self) -> &str {
+        &self.document
+    }
+
+    /// Adds to the document.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.document.push_str(text);
+    }
+
+    /// Makes the document one JSON value.
+    pub(crate) fn write_json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        self.document = serde_json::to_string_pretty(value)?;
+        self.document.push('\n');
+        Ok(())
+    }
+
+    /// Shows the findings of a plan.
+    pub(crate) fn show_diagnostics(&self, planned: &Planned) {
+        if !self.quiet {
+            say(&diagnostics::render(&planned.plan.diagnostics));
+        }
+    }
+
+    /// Says why the command failed.
+    pub(crate) fn fail(&mut self, failure: &Failure) {
+        self.document.clear();
+        let mut text = diagnostics::render(failure.diagnostics());
+        let error = style::paint(style::ERROR, "error");
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{error}: {}", printable(&failure.to_string()));
+        say(&text);
+    }
+}
+
+fn say(text: &str) {
+    use std::io::Write as _;
+    // A closed stderr is no reason to fail.
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// A text without characters that could steer a terminal or change the direction of writing.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let is_harmless = |character: char| {
+        !character.is_control()
+            && !matches!(character, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    };
+    if text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_harmless(character) {
+            escaped.push(character);
+        } else {
+            escaped.extend(character.escape_unicode());
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// A count with its noun.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_steers_a_terminal() {
+        let cases = [
+            ("services/api", "services/api"),
+            ("a\u{1b}[31mb", "a\\u{1b}[31mb"),
+            ("a\nb", "a\\u{a}b"),
+            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+            ("grün", "grün"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(printable(text), expected);
+        }
+    }
+}
