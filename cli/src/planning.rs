@@ -12,7 +12,11 @@ use rebake_planner::{
     discover::service_name::ServiceName,
     plan::{Plan, PlanOptions, plan},
     target::Cgo,
-    tree::{SourceTree, disk::DiskTree, git::Repository},
+    tree::{
+        SourceTree,
+        disk::DiskTree,
+        git::{GitError, Repository},
+    },
     wire::{Root, VersionControl},
 };
 use std::{
@@ -82,7 +86,7 @@ pub(crate) fn plan_tree(
         .unwrap_or_else(|| root.directory.to_string());
     let (plan, root) = match (&tree.head, root.repository) {
         (Some(revision), Some(repository)) => {
-            let commit = repository.resolve(revision)?;
+            let commit = repository.resolve(revision).map_err(GitError::from)?;
             let source = repository.tree_at(commit, &root.directory)?;
             let commit = Some(commit.to_string());
             (

@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use camino::{Utf8Path, Utf8PathBuf};
-use rebake_planner::tree::git::Repository;
+use rebake_planner::tree::git::{GitError, Repository};
 
 /// The root of a tree.
 pub(crate) struct Root {
@@ -19,13 +19,13 @@ pub(crate) fn find_root(named: Option<&Utf8Path>) -> Result<Root, Failure> {
     if let Some(directory) = named {
         return Ok(Root {
             directory: directory.to_owned(),
-            repository: Repository::discover(directory)?,
+            repository: Repository::discover(directory).map_err(GitError::from)?,
         });
     }
     let current = std::env::current_dir().map_err(Failure::CurrentDirectory)?;
     let current =
         Utf8PathBuf::from_path_buf(current).map_err(|_| Failure::CurrentDirectoryNotUtf8)?;
-    if let Some(repository) = Repository::discover(&current)?
+    if let Some(repository) = Repository::discover(&current).map_err(GitError::from)?
         && let Some(top_level) = repository.top_level()
     {
         return Ok(Root {

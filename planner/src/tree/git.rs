@@ -1,31 +1,37 @@
-//! Source trees in git: commits without a checkout, and what git knows of a checked-out directory.
+//! Source trees in git: commits without a checkout, and what git knows of a checkout.
 //!
-//! In: a directory in or above which a repository stands. Out: a [`Repository`], its commits as [`GitTree`]s, and the
-//! [`WorkTreeState`] of its checkout. It must never write, run git, reach a network, or read the configuration of the
-//! user or the machine: only the repository's own counts.
+//! In: a directory inside a repository, or a bare repository. Out: [`Repository`] with its commits,
+//! [`GitTree`] with the files of one commit, and [`WorkTreeState`] with what is tracked, changed or
+//! converted on checkout. It must never write (not even the index's stat data), run a program (no
+//! hooks, filters or file system monitors), reach the network (a partial clone's missing objects are
+//! errors, not fetches), or let the environment or the configuration of a user or system change an
+//! answer: only the repository's own configuration counts, without its includes.
+//!
+//! Whoever owns the repository, its commits may be read: git's `safe.directory` guards against
+//! configuration that starts programs, and none is started here.
+//!
+//! **Known gaps**: replacement objects (`refs/replace`) and grafts are ignored, since other clones do
+//! not have them; repositories with SHA-256 objects or a reftable are refused by name; attributes from
+//! `core.attributesFile` and line-ending settings of a user's own configuration are not seen.
 
-mod commit_tree;
+mod attributes;
+mod error;
+mod inspection;
+mod lfs;
+mod objects;
 mod repository;
+mod staged;
+mod status;
+mod tree;
 mod work_tree;
 
-pub use commit_tree::GitTree;
-pub use repository::{CommitId, GitError, Repository};
-pub use work_tree::WorkTreeState;
-
-/// Whether a content is a Git LFS pointer and not the content itself.
-///
-/// Source: git-lfs/docs/spec.md.
-pub fn is_lfs_pointer(content: &[u8]) -> bool {
-    content.len() < 1024
-        && content.starts_with(b"version https://git-lfs.github.com/spec/")
-        && content
-            .split(|byte| *byte == b'\n')
-            .any(|line| line.starts_with(b"oid "))
-        && content
-            .split(|byte| *byte == b'\n')
-            .any(|line| line.starts_with(b"size "))
-}
-
 #[cfg(test)]
-#[cfg(unix)]
 mod tests;
+
+pub use attributes::CheckoutFilter;
+pub use error::GitError;
+pub use lfs::is_lfs_pointer;
+pub use repository::{CommitId, MergeBaseError, Repository, RepositoryError, RevisionError};
+pub use status::{Change, ChangeKind};
+pub use tree::GitTree;
+pub use work_tree::{WorkTreeError, WorkTreeState};

@@ -1,22 +1,30 @@
-//! A repository and its revisions.
+//! A repository: where it is, its commits and how they descend from each other.
 //!
-//! In: a directory, and revisions as people write them. Out: commits. It must never take a setting from anywhere but
-//! the repository itself.
+//! In: a directory inside the work tree, or a bare repository; revisions as people write them. Out:
+//! commit ids and trees. It must never read the environment, or any configuration but the
+//! repository's own.
 
-use super::{GitTree, WorkTreeState};
+use super::error::GitError;
+use super::objects::{Completeness, Objects};
+use super::tree::GitTree;
+use super::work_tree::WorkTreeState;
 use crate::path::RepoPath;
+use crate::tree::{TreeError, TreeErrorKind};
 use camino::{Utf8Path, Utf8PathBuf};
-use gix::{
-    ObjectId, ThreadSafeRepository,
-    bstr::BStr,
-    discover::upwards,
-    sec::{Trust, trust::Mapping},
-};
+use gix::ObjectId;
+use gix::bstr::BStr;
+use gix::revision::spec::parse as rev_parse;
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
-/// A git repository.
+/// More than any source file, and less than a damaged header could ask for.
+const ALLOCATION_LIMIT: &str = "gitoxide.objects.allocLimit=2147483648";
+
+/// A git repository, for many threads at once. Cheap to clone.
+#[derive(Clone)]
 pub struct Repository {
-    repository: ThreadSafeRepository,
+    objects: Arc<Objects>,
     top_level: Option<Utf8PathBuf>,
 }
 
@@ -30,7 +38,7 @@ impl fmt::Debug for Repository {
 }
 
 /// The id of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitId(pub(super) ObjectId);
 
 impl fmt::Display for CommitId {
@@ -39,204 +47,402 @@ impl fmt::Display for CommitId {
     }
 }
 
-/// Why git could not answer.
-#[derive(Debug, thiserror::Error)]
+impl fmt::Debug for CommitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+/// Why there is no repository to work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum GitError {
-    /// The repository can't be opened.
-    #[error("can't open the git repository: {0}")]
-    Open(String),
-    /// The path of the work tree is not UTF-8.
+pub enum RepositoryError {
+    /// The directory is no repository, and none is around it.
+    #[error("`{0}` is not in a git repository")]
+    NotARepository(Utf8PathBuf),
+    /// The directory is not in the work tree.
+    #[error("`{0}` is not in the work tree of the git repository")]
+    NotInWorkTree(Utf8PathBuf),
+    /// The repository stores its objects or references in a way that can't be read here.
+    #[error("the git repository uses {0}, which is not supported")]
+    Unsupported(String),
+    /// The top level's path is not UTF-8.
     #[error("the path of the git work tree is not UTF-8")]
     NotUtf8,
-    /// No commit has that name.
-    #[error("git knows no commit `{}`: {reason}", revision.escape_debug())]
-    UnknownRevision {
-        /// The revision as given.
+    /// The repository can't be read.
+    #[error("the git repository can't be opened: {0}")]
+    Unreadable(String),
+}
+
+/// Why a revision is not a commit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevisionError {
+    /// There is no such revision.
+    #[error("there is no revision `{revision}`")]
+    Unknown {
+        /// The revision as asked.
+        revision: String,
+    },
+    /// There is no such revision here, and the history is cut off, so it may exist elsewhere.
+    #[error(
+        "there is no revision `{revision}` in this shallow clone; fetch it, or all history with `git fetch --unshallow`"
+    )]
+    NotInShallowClone {
+        /// The revision as asked.
+        revision: String,
+    },
+    /// Several objects have an id that begins like this.
+    #[error("the revision `{revision}` is ambiguous: {}", candidates.join(", "))]
+    Ambiguous {
+        /// The revision as asked.
+        revision: String,
+        /// The ids that begin so.
+        candidates: Vec<String>,
+    },
+    /// The revision names a file or a directory.
+    #[error("the revision `{revision}` is not a commit")]
+    NotACommit {
+        /// The revision as asked.
+        revision: String,
+    },
+    /// The repository could not answer.
+    #[error("the revision `{revision}` can't be resolved: {reason}")]
+    Unreadable {
+        /// The revision as asked.
         revision: String,
         /// What git said.
         reason: String,
     },
-    /// The history was cut off, and the commit may lie beyond the cut.
-    #[error(
-        "`{}` is not in this shallow clone; fetch the rest of the history with `git fetch --unshallow`",
-        revision.escape_debug()
-    )]
-    BeyondShallowHistory {
-        /// The revision as given.
-        revision: String,
-    },
-    /// Two commits have no ancestor in common.
-    #[error("{one} and {two} have no commit in common")]
-    NoMergeBase {
+}
+
+/// Why two commits have no merge base.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeBaseError {
+    /// Their histories have nothing in common.
+    #[error("{first} and {second} have no common ancestor")]
+    NoCommonAncestor {
         /// One commit.
-        one: CommitId,
+        first: CommitId,
         /// The other.
-        two: CommitId,
+        second: CommitId,
     },
-    /// The history was cut off before a common ancestor.
+    /// The history is cut off before a common ancestor.
     #[error(
-        "the common ancestor of {one} and {two} is not in this shallow clone; fetch the rest of the history with `git fetch --unshallow`"
+        "the common ancestor of {first} and {second} is not in this shallow clone; fetch more history, as with `git fetch --deepen=1000` or `git fetch --unshallow`"
     )]
-    MergeBaseBeyondShallowHistory {
+    ShallowClone {
         /// One commit.
-        one: CommitId,
+        first: CommitId,
         /// The other.
-        two: CommitId,
+        second: CommitId,
     },
-    /// The directory lies outside of the work tree.
-    #[error("{0} is not in the git work tree")]
-    OutsideWorkTree(Utf8PathBuf),
-    /// The index can't be read.
-    #[error("can't read the git index: {0}")]
-    Index(String),
-    /// An object is damaged or missing.
-    #[error("can't read from the git object store: {0}")]
-    Object(String),
+    /// The repository could not answer.
+    #[error("the common ancestor of {first} and {second} can't be found: {reason}")]
+    Unreadable {
+        /// One commit.
+        first: CommitId,
+        /// The other.
+        second: CommitId,
+        /// What git said.
+        reason: String,
+    },
 }
 
 impl Repository {
-    /// Finds the repository that a directory lies in, as git does: upwards, linked work trees and submodules included.
-    /// Nothing when there is none.
+    /// Finds the repository that a directory belongs to, in it or above it, as git does: a work tree,
+    /// a linked work tree, a submodule's checkout, or a bare repository.
+    ///
+    /// Nothing where there is none on the same file system.
     ///
     /// # Errors
-    /// When there is one that can't be opened.
-    pub fn discover(directory: &Utf8Path) -> Result<Option<Self>, GitError> {
-        // Reading commits runs nothing, so a repository of another owner is no danger.
-        let options = upwards::Options {
-            trust: upwards::TrustPolicy::Assume(Trust::Full),
+    /// When there is one that can't be read.
+    pub fn discover(directory: &Utf8Path) -> Result<Option<Self>, RepositoryError> {
+        let options = gix::discover::upwards::Options {
+            trust: gix::discover::upwards::TrustPolicy::Assume(gix::sec::Trust::Full),
             ..Default::default()
         };
-        let isolated = gix::open::Options::isolated;
-        let trust = Mapping {
-            full: isolated(),
-            reduced: isolated(),
+        let trusted = gix::sec::trust::Mapping {
+            full: open_options(),
+            reduced: open_options(),
         };
-        let repository =
-            match ThreadSafeRepository::discover_opts(directory.as_std_path(), options, trust) {
-                Ok(repository) => repository,
-                Err(error) => {
-                    return match error.downcast_any_ref::<upwards::Error>() {
-                        Some(
-                            upwards::Error::NoGitRepository { .. }
-                            | upwards::Error::NoGitRepositoryWithinFs { .. }
-                            | upwards::Error::NoGitRepositoryWithinCeiling { .. },
-                        ) => Ok(None),
-                        _ => Err(GitError::Open(error.to_string())),
-                    };
-                }
-            };
-        let top_level = match repository.work_dir() {
-            None => None,
-            Some(path) => {
-                let path = path
-                    .canonicalize()
-                    .map_err(|error| GitError::Open(error.to_string()))?;
-                Some(Utf8PathBuf::from_path_buf(path).map_err(|_| GitError::NotUtf8)?)
-            }
-        };
-        Ok(Some(Self {
-            repository,
-            top_level,
-        }))
+        let opened =
+            gix::ThreadSafeRepository::discover_opts(directory.as_std_path(), options, trusted);
+        match Self::from_opened(opened, directory) {
+            Err(RepositoryError::NotARepository(_)) => Ok(None),
+            other => other.map(Some),
+        }
     }
 
-    /// The top level of the work tree, without links; nothing for a bare repository.
+    /// Opens the repository whose top level or git directory this is, and looks nowhere else.
+    ///
+    /// # Errors
+    /// When it is none, or can't be read.
+    pub fn open(directory: &Utf8Path) -> Result<Self, RepositoryError> {
+        let options = open_options().with(gix::sec::Trust::Full);
+        let opened = gix::ThreadSafeRepository::open_opts(directory.as_std_path(), options);
+        Self::from_opened(opened, directory)
+    }
+
+    fn from_opened(
+        opened: gix::Result<gix::ThreadSafeRepository>,
+        directory: &Utf8Path,
+    ) -> Result<Self, RepositoryError> {
+        let repository = opened.map_err(|error| {
+            if error.is_unsupported() {
+                RepositoryError::Unsupported("SHA-256 object ids".to_owned())
+            } else if error.is_not_found() {
+                RepositoryError::NotARepository(directory.to_owned())
+            } else {
+                RepositoryError::Unreadable(reason(&error))
+            }
+        })?;
+        let local = repository.to_thread_local();
+        let configuration = local.config_snapshot();
+        if let Some(storage) = configuration.string("extensions.refStorage")
+            && !storage.eq_ignore_ascii_case(b"files")
+        {
+            return Err(RepositoryError::Unsupported(format!(
+                "the reference storage `{storage}`"
+            )));
+        }
+        let promised = configuration
+            .plumbing()
+            .sections_by_name("remote")
+            .into_iter()
+            .flatten()
+            .any(|remote| {
+                remote
+                    .value("promisor")
+                    .is_some_and(|value| !value.eq_ignore_ascii_case(b"false"))
+            });
+        let completeness = if promised || configuration.string("extensions.partialClone").is_some()
+        {
+            Completeness::Partial
+        } else {
+            Completeness::Complete
+        };
+        let top_level = match local.workdir() {
+            None => None,
+            Some(top_level) => Some(absolute(top_level)?),
+        };
+        Ok(Self {
+            objects: Arc::new(Objects::new(repository, completeness)),
+            top_level,
+        })
+    }
+
+    /// The top directory of the work tree; nothing for a bare repository.
     pub fn top_level(&self) -> Option<&Utf8Path> {
         self.top_level.as_deref()
     }
 
-    /// Whether the history was cut off when the repository was cloned.
-    pub fn is_shallow(&self) -> bool {
-        self.repository
-            .to_thread_local()
-            .is_shallow()
-            .unwrap_or_default()
+    /// Where a directory is in the work tree: the root to give to [`tree`](Self::tree) and
+    /// [`WorkTreeState::read`](super::WorkTreeState::read). Links in the directory's own path are
+    /// resolved. Nothing when it is not in the work tree.
+    pub fn path_in_work_tree(&self, directory: &Utf8Path) -> Option<RepoPath> {
+        let top_level = self.top_level.as_ref()?.canonicalize_utf8().ok()?;
+        let directory = directory.canonicalize_utf8().ok()?;
+        let below = directory.strip_prefix(&top_level).ok()?;
+        let elements: Vec<&str> = below.iter().collect();
+        RepoPath::new(&elements.join("/")).ok()
     }
 
-    /// The commit that a revision names: a branch, a tag, `HEAD~3`, an id or the start of one.
+    /// The commit that a revision means: a branch, a tag, an id or the beginning of one, and what can be
+    /// said from there (`HEAD~3`, `main^2`).
     ///
     /// # Errors
-    /// [`GitError::UnknownRevision`], or [`GitError::BeyondShallowHistory`] where only the rest of the history could tell.
-    pub fn resolve(&self, revision: &str) -> Result<CommitId, GitError> {
-        let repository = self.repository.to_thread_local();
-        let unknown = |reason: String| {
-            if self.is_shallow() {
-                GitError::BeyondShallowHistory {
-                    revision: revision.to_owned(),
-                }
-            } else {
-                GitError::UnknownRevision {
-                    revision: revision.to_owned(),
-                    reason,
-                }
-            }
-        };
-        let id = repository
-            .rev_parse_single(BStr::new(revision))
-            .map_err(|error| unknown(error.to_string()))?;
-        let object = id.object().map_err(|error| unknown(error.to_string()))?;
-        let commit = object
-            .peel_to_commit()
-            .map_err(|error| unknown(error.to_string()))?;
-        Ok(CommitId(commit.id))
+    /// When there is no such commit, when several fit, and when the repository can't be read.
+    pub fn resolve(&self, revision: &str) -> Result<CommitId, RevisionError> {
+        self.objects
+            .with_repository(|repository| resolve(repository, revision))
     }
 
     /// The commit that is checked out; nothing before the first commit.
-    pub fn head(&self) -> Option<CommitId> {
-        let repository = self.repository.to_thread_local();
-        let commit = repository.head_commit().ok()?;
-        Some(CommitId(commit.id))
-    }
-
-    /// The best common ancestor of two commits.
     ///
     /// # Errors
-    /// [`GitError::NoMergeBase`], or [`GitError::MergeBaseBeyondShallowHistory`] where only the rest of the history could tell.
-    pub fn merge_base(&self, one: CommitId, two: CommitId) -> Result<CommitId, GitError> {
-        let repository = self.repository.to_thread_local();
-        match repository.merge_base(one.0, two.0) {
-            Ok(Some(base)) => Ok(CommitId(base.detach())),
-            Ok(None) if !self.is_shallow() => Err(GitError::NoMergeBase { one, two }),
-            Ok(None) | Err(_) if self.is_shallow() => {
-                Err(GitError::MergeBaseBeyondShallowHistory { one, two })
+    /// When the repository can't be read, or lacks that commit.
+    pub fn head(&self) -> Result<Option<CommitId>, RevisionError> {
+        self.objects.with_repository(|repository| {
+            let head = repository
+                .head()
+                .map_err(|error| RevisionError::Unreadable {
+                    revision: "HEAD".to_owned(),
+                    reason: reason(&error),
+                })?;
+            if head.is_unborn() {
+                return Ok(None);
             }
-            Ok(None) => Err(GitError::NoMergeBase { one, two }),
-            Err(error) => Err(GitError::Object(error.to_string())),
+            resolve(repository, "HEAD").map(Some)
+        })
+    }
+
+    /// The best common ancestor of two commits; where there are several, one of them, always the same.
+    ///
+    /// # Errors
+    /// When they have none, or the clone is too shallow to know it.
+    pub fn merge_base(
+        &self,
+        first: CommitId,
+        second: CommitId,
+    ) -> Result<CommitId, MergeBaseError> {
+        let found = self.objects.with_repository(|repository| {
+            match repository.merge_base(first.0, second.0) {
+                Ok(base) => Ok(base.map(gix::Id::detach)),
+                Err(error) => Err(reason(&error)),
+            }
+        });
+        match found {
+            Ok(Some(base)) => Ok(CommitId(base)),
+            _ if self.is_shallow() => Err(MergeBaseError::ShallowClone { first, second }),
+            Ok(None) => Err(MergeBaseError::NoCommonAncestor { first, second }),
+            Err(reason) => Err(MergeBaseError::Unreadable {
+                first,
+                second,
+                reason,
+            }),
         }
     }
 
-    /// The tree of a commit, from the directory of the work tree that `root` names.
-    ///
-    /// # Errors
-    /// When `root` lies outside of the work tree, or the commit can't be read.
-    pub fn tree_at(&self, commit: CommitId, root: &Utf8Path) -> Result<GitTree, GitError> {
-        GitTree::new(self.repository.clone(), commit, &self.prefix(root)?)
+    /// Whether the history is cut off somewhere (`git clone --depth`).
+    pub fn is_shallow(&self) -> bool {
+        self.objects.with_repository(is_shallow)
     }
 
-    /// What git knows of the checkout below `root`.
-    ///
-    /// # Errors
-    /// When the index can't be read, or `root` lies outside of the work tree.
-    pub fn work_tree_state(&self, root: &Utf8Path) -> Result<WorkTreeState, GitError> {
-        let Some(top_level) = &self.top_level else {
-            return Err(GitError::OutsideWorkTree(root.to_owned()));
-        };
-        WorkTreeState::read(&self.repository, top_level.clone(), self.prefix(root)?)
+    /// Whether objects were left out that git would fetch when it needs them (`git clone --filter`).
+    pub fn is_partial_clone(&self) -> bool {
+        self.objects.completeness() == Completeness::Partial
     }
 
-    /// The path of a directory below the top level; of a bare repository every directory is the top level.
-    fn prefix(&self, root: &Utf8Path) -> Result<RepoPath, GitError> {
-        let Some(top_level) = &self.top_level else {
+    /// The files of a commit, below a directory of it that is to be the root.
+    ///
+    /// # Errors
+    /// When the commit has no such directory, or the clone lacks the objects on the way to it.
+    pub fn tree(&self, commit: CommitId, root: &RepoPath) -> Result<GitTree, TreeError> {
+        let top = self
+            .tree_id(commit)
+            .map_err(|kind| TreeError::new(root, kind))?;
+        GitTree::open(Arc::clone(&self.objects), commit, top, root)
+    }
+
+    /// The files of a commit as they would stand in a directory of the work tree; in a bare repository
+    /// all of them, whatever the directory.
+    ///
+    /// # Errors
+    /// When the directory is not in the work tree, and as for [`tree`](Self::tree).
+    pub fn tree_at(&self, commit: CommitId, directory: &Utf8Path) -> Result<GitTree, GitError> {
+        Ok(self.tree(commit, &self.root_at(directory)?)?)
+    }
+
+    /// What git knows of a directory of the work tree.
+    ///
+    /// # Errors
+    /// When the directory is not in the work tree, and as for [`WorkTreeState::read`].
+    pub fn work_tree_state(&self, directory: &Utf8Path) -> Result<WorkTreeState, GitError> {
+        Ok(WorkTreeState::read(self, &self.root_at(directory)?)?)
+    }
+
+    fn root_at(&self, directory: &Utf8Path) -> Result<RepoPath, RepositoryError> {
+        if self.top_level.is_none() {
             return Ok(RepoPath::root());
-        };
-        let outside = || GitError::OutsideWorkTree(root.to_owned());
-        let canonical = root.canonicalize_utf8().map_err(|_| outside())?;
-        let below = canonical.strip_prefix(top_level).map_err(|_| outside())?;
-        let elements: Vec<&str> = below
-            .components()
-            .map(|component| component.as_str())
-            .collect();
-        RepoPath::new(&elements.join("/")).map_err(|_| outside())
+        }
+        self.path_in_work_tree(directory)
+            .ok_or_else(|| RepositoryError::NotInWorkTree(directory.to_owned()))
+    }
+
+    pub(super) fn tree_id(&self, commit: CommitId) -> Result<ObjectId, TreeErrorKind> {
+        self.objects.with_repository(|repository| {
+            let unreadable = |error: &gix::Error| {
+                TreeErrorKind::MissingObject(format!("the commit {commit}: {}", reason(error)))
+            };
+            let found = repository
+                .find_commit(commit.0)
+                .map_err(|error| unreadable(&error))?;
+            let id = found.tree_id().map_err(|error| unreadable(&error))?;
+            Ok(id.detach())
+        })
+    }
+
+    pub(super) fn objects(&self) -> &Arc<Objects> {
+        &self.objects
+    }
+}
+
+fn open_options() -> gix::open::Options {
+    gix::open::Options::isolated().config_overrides([
+        // Other clones do not have this one's replacements.
+        "core.useReplaceRefs=false",
+        ALLOCATION_LIMIT,
+    ])
+}
+
+fn absolute(path: &Path) -> Result<Utf8PathBuf, RepositoryError> {
+    let path = std::path::absolute(path)
+        .map_err(|error| RepositoryError::Unreadable(error.to_string()))?;
+    Utf8PathBuf::from_path_buf(path).map_err(|_| RepositoryError::NotUtf8)
+}
+
+fn is_shallow(repository: &gix::Repository) -> bool {
+    repository.is_shallow().unwrap_or(false)
+}
+
+/// Everything that an error says, in one line.
+pub(super) fn reason(error: &gix::Error) -> String {
+    let causes: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+fn resolve(repository: &gix::Repository, revision: &str) -> Result<CommitId, RevisionError> {
+    let unknown = || {
+        let revision = revision.to_owned();
+        if is_shallow(repository) {
+            RevisionError::NotInShallowClone { revision }
+        } else {
+            RevisionError::Unknown { revision }
+        }
+    };
+    let options = rev_parse::Options {
+        object_kind_hint: Some(rev_parse::ObjectKindHint::Committish),
+        ..Default::default()
+    };
+    let spec = match gix::revision::Spec::from_bstr(BStr::new(revision), repository, options) {
+        Ok(spec) => spec,
+        Err(error) => {
+            let ambiguous = error
+                .iter_errors()
+                .find_map(|cause| cause.downcast_ref::<rev_parse::Error>());
+            return Err(match ambiguous {
+                Some(
+                    rev_parse::Error::AmbiguousPrefix { candidates, .. }
+                    | rev_parse::Error::AmbiguousRefAndObject { candidates, .. },
+                ) => RevisionError::Ambiguous {
+                    revision: revision.to_owned(),
+                    candidates: candidates
+                        .iter()
+                        .map(|(prefix, _)| prefix.to_string())
+                        .collect(),
+                },
+                _ if error.is_corrupted() => RevisionError::Unreadable {
+                    revision: revision.to_owned(),
+                    reason: reason(&error),
+                },
+                _ => unknown(),
+            });
+        }
+    };
+    // A range is two revisions, and none of them.
+    let Some(id) = spec.single() else {
+        return Err(unknown());
+    };
+    let Ok(object) = id.object() else {
+        return Err(unknown());
+    };
+    match object.peel_tags_to_end() {
+        Ok(object) if object.kind == gix::objs::Kind::Commit => Ok(CommitId(object.id)),
+        Ok(_) => Err(RevisionError::NotACommit {
+            revision: revision.to_owned(),
+        }),
+        Err(_) => Err(unknown()),
     }
 }

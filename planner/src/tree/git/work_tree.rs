@@ -1,347 +1,435 @@
-//! What git knows of a checked-out directory.
+//! What git knows of a checkout.
 //!
-//! In: the index and the work tree. Out: whether the directory differs from the commit, and findings about the
-//! inputs of a plan: untracked files, files that a filter rewrites, Git LFS pointers. It must never change a key, and
-//! never write the index.
+//! In: a repository with a work tree, and the directory in it that is the root. Out: which files are
+//! tracked, which differ from the commit that is checked out, and which were converted on checkout. It
+//! must never write, the index least of all.
 //!
-//! Source: gitformat-index, and git/Documentation/technical/racy-git.txt.
-//!
-//! Known gaps: **a tracked file whose stat data changed and that a filter rewrites counts as changed**, because only
-//! running the filter could tell.
+//! Entries that a sparse checkout leaves out are tracked, and no change while they are absent. A
+//! checked-out submodule answers for the files in it. Flags by which a person hides changes from git
+//! (`assume-unchanged`, `skip-worktree`) do not hide them here.
 
-use super::{CommitId, GitError, is_lfs_pointer};
-use crate::{
-    diagnostic::{Code, Diagnostic, Severity},
-    file_kind::FileKind,
-    path::RepoPath,
-    plan::Plan,
+use super::attributes::{
+    AttributeFiles, AutomaticConversion, Case, CheckoutFilter, LineEnd, LineEndings, below,
 };
-use camino::Utf8PathBuf;
-use gix::{
-    ThreadSafeRepository,
-    bstr::{BStr, ByteSlice as _},
-    index::{
-        File as Index,
-        entry::{Flags, Mode, Stat, stat::Options as StatOptions},
-    },
-};
-use rayon::prelude::*;
-use std::{collections::BTreeMap, fmt};
+use super::objects::NodeKind;
+use super::repository::{CommitId, Repository, RevisionError, reason};
+use super::status::Change;
+use super::tree::LONGEST_PATH;
+use super::{staged, status};
+use crate::path::RepoPath;
+use crate::tree::disk::DiskTree;
+use crate::tree::{ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
+use camino::{Utf8Path, Utf8PathBuf};
+use gix::bstr::{BStr, ByteSlice as _};
+use gix::index::entry::Mode;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
-/// What git knows of a checkout.
+/// Deeper nests of submodules are not looked into.
+const DEEPEST_SUBMODULE: usize = 32;
+
+/// What git knows of a checkout, at the moment when it was read.
 pub struct WorkTreeState {
-    repository: ThreadSafeRepository,
-    top_level: Utf8PathBuf,
-    /// The planned root below the top level.
-    prefix: RepoPath,
+    pub(super) repository: Repository,
+    pub(super) top_level: Utf8PathBuf,
+    /// Where the root is below the top level.
+    pub(super) root: RepoPath,
+    pub(super) index: gix::index::File,
+    /// The entries below the root.
+    pub(super) range: Range<usize>,
+    pub(super) settings: Settings,
     head: Option<CommitId>,
-    index: Option<Index>,
-    is_dirty: bool,
+    changes: Result<Vec<Change>, WorkTreeError>,
+    /// Files in directories that a sparse index holds as one entry, from the top level.
+    sparse: BTreeSet<RepoPath>,
+    /// The submodules below the root, by their path from the root; without a state where there is no
+    /// checkout of them.
+    pub(super) submodules: Vec<(RepoPath, Option<Self>)>,
 }
 
-impl fmt::Debug for WorkTreeState {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Debug for WorkTreeState {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("WorkTreeState")
-            .field("head", &self.head)
-            .field("is_dirty", &self.is_dirty)
+            .field("top_level", &self.top_level)
+            .field("root", &self.root)
             .finish_non_exhaustive()
     }
 }
 
+/// What the repository's own configuration says of files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) executable_bit: Support,
+    pub(super) symlinks: Support,
+    pub(super) stat: gix::index::entry::stat::Options,
+    pub(super) line_endings: LineEndings,
+    case: Case,
+}
+
+/// Whether the file system has something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Support {
+    Present,
+    Absent,
+}
+
+/// Why git's knowledge of a checkout can't be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkTreeError {
+    /// The repository is bare.
+    #[error("the repository has no work tree")]
+    NoWorkTree,
+    /// The index can't be read.
+    #[error("git's index can't be read: {0}")]
+    Index(String),
+    /// The commit that is checked out can't be read.
+    #[error(transparent)]
+    Head(#[from] RevisionError),
+    /// A file or an object can't be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
 impl WorkTreeState {
-    pub(super) fn read(
-        repository: &ThreadSafeRepository,
-        top_level: Utf8PathBuf,
-        prefix: RepoPath,
-    ) -> Result<Self, GitError> {
-        let local = repository.to_thread_local();
-        let head = local.head_commit().ok();
-        let index_path = local.index_path();
-        let index = if index_path.is_file() {
-            Some(
-                local
-                    .open_index()
-                    .map_err(|error| GitError::Index(error.to_string()))?,
-            )
-        } else {
-            None
-        };
-        let head_tree = head
-            .as_ref()
-            .and_then(|commit| commit.tree_id().ok())
-            .map(gix::Id::detach);
-        let is_dirty = match &index {
-            None => head.is_some(),
-            Some(index) => {
-                let options = local
-                    .stat_options()
-                    .map_err(|error| GitError::Index(error.to_string()))?;
-                let trusts_modes = local
-                    .config_snapshot()
-                    .boolean("core.fileMode")
-                    .unwrap_or(true);
-                is_index_changed(&local, index, head_tree)?
-                    || is_work_tree_changed(index, &top_level, options, trusts_modes)
-            }
-        };
-        let head = head.map(|commit| CommitId(commit.id));
-        Ok(Self {
-            repository: repository.clone(),
-            top_level,
-            prefix,
-            head,
-            index,
-            is_dirty,
-        })
+    /// Reads the index, and that of every submodule that is checked out below the root, and compares it
+    /// with the commit and the disk.
+    ///
+    /// # Errors
+    /// When there is no work tree, or HEAD or an index can't be read.
+    pub fn read(repository: &Repository, root: &RepoPath) -> Result<Self, WorkTreeError> {
+        Self::read_nested(repository, root, DEEPEST_SUBMODULE)
     }
 
-    /// The commit that is checked out; nothing before the first one.
+    fn read_nested(
+        repository: &Repository,
+        root: &RepoPath,
+        depth: usize,
+    ) -> Result<Self, WorkTreeError> {
+        let top_level = repository
+            .top_level()
+            .ok_or(WorkTreeError::NoWorkTree)?
+            .to_owned();
+        let (index, settings) = repository.objects().with_repository(|repository| {
+            let index = gix::index::File::at_or_default(
+                repository.index_path(),
+                repository.object_hash(),
+                false,
+                gix::index::decode::Options::default(),
+            )
+            .map_err(|error| WorkTreeError::Index(reason(&error)))?;
+            Ok::<_, WorkTreeError>((index, Settings::of(repository)))
+        })?;
+        let range = if root.is_root() {
+            0..index.entries().len()
+        } else {
+            let prefix = format!("{}/", root.as_tree_str());
+            index
+                .prefixed_entries_range(BStr::new(&prefix))
+                .unwrap_or_default()
+        };
+        let mut state = Self {
+            repository: repository.clone(),
+            top_level,
+            root: root.clone(),
+            index,
+            range,
+            settings,
+            head: repository.head()?,
+            changes: Ok(Vec::new()),
+            sparse: BTreeSet::new(),
+            submodules: Vec::new(),
+        };
+        state.read_sparse_directories()?;
+        state.read_submodules(depth)?;
+        state.changes = state.find_changes();
+        Ok(state)
+    }
+
+    /// The tracked files below the root, sorted by path, those of checked-out submodules included.
+    /// Names that are not UTF-8 are left out.
+    pub fn tracked_paths(&self) -> Vec<RepoPath> {
+        let mut paths: Vec<RepoPath> = self
+            .entries()
+            .filter(|entry| !matches!(entry.mode, Mode::DIR | Mode::COMMIT))
+            .filter_map(|entry| self.path_from_root(entry.path(&self.index)))
+            .collect();
+        let sparse = self.sparse.iter();
+        paths.extend(
+            sparse
+                .filter_map(|path| path.strip_prefix(&self.root))
+                .filter_map(|path| RepoPath::new(path).ok()),
+        );
+        for (directory, submodule) in &self.submodules {
+            let tracked = submodule.iter().flat_map(Self::tracked_paths);
+            paths.extend(tracked.map(|path| below(directory, &path)));
+        }
+        paths.sort_unstable();
+        // A file in conflict has an entry for each side.
+        paths.dedup();
+        paths
+    }
+
+    /// Whether a file below the root is tracked, by its repository or by the submodule it lies in.
+    pub fn is_tracked(&self, path: &RepoPath) -> bool {
+        if let Some((submodule, inner)) = self.submodule_of(path) {
+            return submodule.is_some_and(|submodule| submodule.is_tracked(&inner));
+        }
+        let path = below(&self.root, path);
+        let index = self
+            .index
+            .entry_index_by_path(BStr::new(path.as_tree_str()));
+        let entry = index.ok().and_then(|index| self.index.entries().get(index));
+        entry.is_some_and(|entry| entry.mode != Mode::COMMIT) || self.sparse.contains(&path)
+    }
+
+    /// The tracked files below the root that differ from the commit that is checked out, in the index
+    /// or on disk, sorted by path; none when the work tree is clean. A tracked file that was deleted
+    /// counts, an untracked one does not.
+    ///
+    /// A file whose stat data the index vouches for is not read, unless it was written in the same
+    /// moment as the index (git's rule for racy timestamps).
+    ///
+    /// # Errors
+    /// When the commit's trees could not be read.
+    pub fn changes(&self) -> Result<&[Change], WorkTreeError> {
+        match &self.changes {
+            Ok(changes) => Ok(changes),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// Whether there are [`changes`](Self::changes), or no way to tell.
+    pub fn is_dirty(&self) -> bool {
+        match &self.changes {
+            Ok(changes) => !changes.is_empty(),
+            Err(_) => true,
+        }
+    }
+
+    /// The commit that is checked out; nothing before the first commit.
     pub fn head(&self) -> Option<CommitId> {
         self.head
     }
 
-    /// Whether a tracked file differs from the commit that is checked out.
-    pub fn is_dirty(&self) -> bool {
-        self.is_dirty
+    fn find_changes(&self) -> Result<Vec<Change>, WorkTreeError> {
+        let mut changes = staged::changes(self)?;
+        changes.extend(status::changes(self)?);
+        for (directory, submodule) in &self.submodules {
+            let Some(submodule) = submodule else { continue };
+            changes.extend(submodule.changes()?.iter().map(|change| Change {
+                path: format!("{directory}/{}", change.path),
+                kind: change.kind,
+            }));
+        }
+        changes.sort_unstable();
+        changes.dedup();
+        Ok(changes)
     }
 
-    /// Whether git tracks a path of the planned root, or it lies in a submodule.
-    pub fn is_tracked(&self, path: &RepoPath) -> bool {
-        let Some(index) = &self.index else {
-            return false;
-        };
-        let full = self.below_top_level(path);
-        if index.entry_index_by_path(BStr::new(&full)).is_ok() {
-            return true;
-        }
-        // What lies in a submodule is tracked there.
-        full.match_indices('/').any(|(end, _)| {
-            index
-                .entry_by_path(BStr::new(&full[..end]))
-                .is_some_and(|entry| entry.mode == Mode::COMMIT)
+    /// What a checkout does to these files' content, after the work tree's `.gitattributes`,
+    /// `info/attributes`, and the line-ending settings of the repository's own configuration. Files with
+    /// several conversions come several times, in the order asked; files with none do not come.
+    ///
+    /// Attributes come from the directories above the root, too, up to the top level.
+    ///
+    /// # Errors
+    /// When a `.gitattributes` file can't be read.
+    pub fn checkout_filters(
+        &self,
+        paths: &[RepoPath],
+    ) -> Result<Vec<(RepoPath, CheckoutFilter)>, WorkTreeError> {
+        let mut found = Vec::new();
+        self.with_attributes(|files| {
+            for path in paths {
+                if let Some((submodule, inner)) = self.submodule_of(path) {
+                    let Some(submodule) = submodule else { continue };
+                    let filters = submodule.checkout_filters(&[inner])?;
+                    found.extend(
+                        filters
+                            .into_iter()
+                            .map(|(_, filter)| (path.clone(), filter)),
+                    );
+                    continue;
+                }
+                let path = std::slice::from_ref(path);
+                found.extend(files.checkout_filters(
+                    &self.root,
+                    path,
+                    self.settings.line_endings,
+                )?);
+            }
+            Ok(found)
         })
     }
 
-    fn below_top_level(&self, path: &RepoPath) -> String {
-        if self.prefix.is_root() {
-            path.as_tree_str().to_owned()
-        } else {
-            format!("{}/{}", self.prefix, path.as_tree_str())
-        }
+    /// Hands out the attribute files of the work tree: from the disk, else from the index.
+    pub(super) fn with_attributes<T>(
+        &self,
+        use_it: impl FnOnce(&mut AttributeFiles<'_>) -> Result<T, WorkTreeError>,
+    ) -> Result<T, WorkTreeError> {
+        let disk = DiskTree::open(&self.top_level)?;
+        let read = |file: &RepoPath| match disk.read(file, ReadLimit::Whole) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) => match error.kind {
+                TreeErrorKind::NotFound => self.read_from_index(file),
+                // git does not follow a link here.
+                TreeErrorKind::NotADirectory
+                | TreeErrorKind::NotAFile
+                | TreeErrorKind::PathTooLong => Ok(None),
+                _ => Err(error),
+            },
+        };
+        let info = self.repository.objects().with_repository(|repository| {
+            std::fs::read(repository.common_dir().join("info/attributes")).ok()
+        });
+        let mut files = AttributeFiles::new(&read, info.as_deref(), self.settings.case)?;
+        use_it(&mut files)
     }
 
-    /// Adds to a plan what is worth knowing of its inputs.
-    pub fn inspect(&self, plan: &mut Plan) {
-        let mut services: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
-        for image in &plan.images {
-            let name = image.inputs.service.as_str();
-            for file in image
-                .inputs
-                .files
-                .iter()
-                .filter(|file| file.kind != FileKind::Manifest)
-            {
-                let named = services.entry(file.path.clone()).or_default();
-                if named.last().is_none_or(|last| last != name) {
-                    named.push(name.to_owned());
+    fn read_from_index(&self, file: &RepoPath) -> Result<Option<Vec<u8>>, TreeError> {
+        let Some(entry) = self.index.entry_by_path(BStr::new(file.as_tree_str())) else {
+            return Ok(None);
+        };
+        if !matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE) {
+            return Ok(None);
+        }
+        self.repository
+            .objects()
+            .blob(&entry.id, ReadLimit::Whole)
+            .map(Some)
+            .map_err(|kind| TreeError::new(file, kind))
+    }
+
+    /// The index entries below the root.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &gix::index::Entry> {
+        let entries = self.index.entries();
+        entries.get(self.range.clone()).unwrap_or_default().iter()
+    }
+
+    /// An index path as one below the root; nothing where it is not UTF-8.
+    pub(super) fn path_from_root(&self, path: &BStr) -> Option<RepoPath> {
+        let path = RepoPath::new(path.to_str().ok()?).ok()?;
+        RepoPath::new(path.strip_prefix(&self.root)?).ok()
+    }
+
+    fn submodule_of(&self, path: &RepoPath) -> Option<(Option<&Self>, RepoPath)> {
+        // Sorted, and no submodule lies in another of the same repository.
+        let next = self
+            .submodules
+            .partition_point(|(directory, _)| directory <= path);
+        let (directory, submodule) = self.submodules.get(next.checked_sub(1)?)?;
+        let inner = path.strip_prefix(directory)?;
+        if inner.is_empty() {
+            return None;
+        }
+        Some((submodule.as_ref(), RepoPath::new(inner).ok()?))
+    }
+
+    fn read_sparse_directories(&mut self) -> Result<(), WorkTreeError> {
+        let mut pending: Vec<(RepoPath, gix::ObjectId)> = self
+            .entries()
+            .filter(|entry| entry.mode == Mode::DIR)
+            .filter_map(|entry| {
+                let path = entry.path(&self.index).to_str().ok()?;
+                Some((RepoPath::new(path.trim_end_matches('/')).ok()?, entry.id))
+            })
+            .collect();
+        while let Some((directory, id)) = pending.pop() {
+            if directory.as_tree_str().len() > LONGEST_PATH {
+                return Err(TreeError::new(&directory, TreeErrorKind::PathTooLong).into());
+            }
+            let tree = self
+                .repository
+                .objects()
+                .tree(&id)
+                .map_err(|kind| TreeError::new(&directory, kind))?;
+            for entry in tree.entries() {
+                let path = directory.child(&entry.name);
+                match entry.kind {
+                    NodeKind::Directory => pending.push((path, entry.id)),
+                    NodeKind::File(_) | NodeKind::Symlink => {
+                        self.sparse.insert(path);
+                    }
+                    NodeKind::Submodule => {}
                 }
             }
         }
-        let mut found: Vec<(Code, String, RepoPath, Vec<String>)> = Vec::new();
-        let mut tracked: Vec<(RepoPath, Vec<String>)> = Vec::new();
-        for (path, services) in services {
-            if self.is_tracked(&path) {
-                tracked.push((path, services));
-                continue;
-            }
-            let message = "git does not track this input, so a fresh clone would not build the same; commit it or remove it";
-            found.push((Code::UntrackedInput, message.to_owned(), path, services));
-        }
-        if let Some(filters) = self.filters() {
-            self.inspect_filtered(&filters, tracked, &mut found);
-        }
-        plan.add_diagnostics(
-            found
-                .into_iter()
-                .map(|(code, message, path, services)| Diagnostic {
-                    code,
-                    severity: Severity::Warning,
-                    message,
-                    path: Some(path),
-                    position: None,
-                    services,
-                })
-                .collect(),
-        );
+        Ok(())
     }
 
-    /// Finds the inputs that git rewrites on checkout. One stack of attribute files serves all, in the order of
-    /// their paths.
-    fn inspect_filtered(
-        &self,
-        filters: &Filters,
-        inputs: Vec<(RepoPath, Vec<String>)>,
-        found: &mut Vec<(Code, String, RepoPath, Vec<String>)>,
-    ) {
-        const NAMES: [&str; 6] = [
-            "filter",
-            "ident",
-            "working-tree-encoding",
-            "text",
-            "eol",
-            "crlf",
-        ];
-        let Some(index) = &self.index else { return };
-        let local = self.repository.to_thread_local();
-        let source = gix::worktree::stack::state::attributes::Source::WorktreeThenIdMapping;
-        let Ok(mut stack) = local.attributes_only(index, source) else {
-            return;
-        };
-        let mut outcome = stack.selected_attribute_matches(NAMES);
-        for (path, services) in inputs {
-            let full = self.below_top_level(&path);
-            let Some(entry) = index.entry_by_path(BStr::new(&full)) else {
-                continue;
-            };
-            let Ok(platform) = stack.at_entry(BStr::new(&full), Some(entry.mode)) else {
-                continue;
-            };
-            platform.matching_attributes(&mut outcome);
-            let attribute = outcome
-                .iter_selected()
-                .find(|attribute| {
-                    use gix::attrs::StateRef::{Set, Value};
-                    matches!(attribute.assignment.state, Set | Value(_))
-                })
-                .map(|attribute| format!("attribute `{}`", attribute.assignment.name.as_str()));
-            let setting = filters
-                .converts_line_ends
-                .then(|| "setting `core.autocrlf`".to_owned());
-            let Some(cause) = attribute.or(setting) else {
-                continue;
-            };
-            let on_disk = self.top_level.join(&full);
-            let Ok(metadata) = std::fs::symlink_metadata(&on_disk) else {
-                continue;
-            };
-            if !metadata.is_file() {
-                continue;
-            }
-            if metadata.len() < 1024 && is_lfs_pointer(&std::fs::read(&on_disk).unwrap_or_default())
-            {
-                let message =
-                    "this input is a Git LFS pointer and not the content; run `git lfs pull`";
-                found.push((Code::LfsPointer, message.to_owned(), path, services));
-                continue;
-            }
-            // What git rewrites has another length, but for rare coincidences.
-            let Ok(committed) = local.find_header(entry.id) else {
-                continue;
-            };
-            if metadata.len() != committed.size() {
-                let message = format!(
-                    "git's {cause} makes this file differ from the commit's, so a plan of the commit has another key"
-                );
-                found.push((Code::FilteredContent, message, path, services));
-            }
-        }
-    }
-
-    /// The filters of the repository; nothing when it has none, which saves asking for every file.
-    fn filters(&self) -> Option<Filters> {
-        let index = self.index.as_ref()?;
-        let local = self.repository.to_thread_local();
-        let config = local.config_snapshot();
-        let converts_line_ends = config
-            .string("core.autocrlf")
-            .is_some_and(|value| !value.eq_ignore_ascii_case(b"false") && !value.is_empty());
-        let has_attributes = local.common_dir().join("info/attributes").is_file()
-            || index
-                .entries()
-                .iter()
-                .any(|entry| entry.path(index).rsplit_str("/").next() == Some(b".gitattributes"));
-        (converts_line_ends || has_attributes).then_some(Filters { converts_line_ends })
-    }
-}
-
-/// How the repository rewrites files on checkout.
-struct Filters {
-    converts_line_ends: bool,
-}
-
-/// Whether something is staged: the index holds another tree than the commit.
-fn is_index_changed(
-    repository: &gix::Repository,
-    index: &Index,
-    head_tree: Option<gix::ObjectId>,
-) -> Result<bool, GitError> {
-    let Some(head_tree) = head_tree else {
-        return Ok(!index.entries().is_empty());
-    };
-    if let Some(tree) = index.tree()
-        && tree.num_entries.is_some()
-    {
-        return Ok(tree.id != head_tree);
-    }
-    let of_head = repository
-        .index_from_tree(&head_tree)
-        .map_err(|error| GitError::Object(error.to_string()))?;
-    let rows = |index: &Index| -> Vec<(Vec<u8>, gix::ObjectId, Mode)> {
-        index
+    fn read_submodules(&mut self, depth: usize) -> Result<(), WorkTreeError> {
+        let mut directories: Vec<RepoPath> = self
             .entries()
-            .iter()
-            .map(|entry| (entry.path(index).to_vec(), entry.id, entry.mode))
-            .collect()
-    };
-    Ok(rows(&of_head) != rows(index))
+            .filter(|entry| entry.mode == Mode::COMMIT)
+            .filter_map(|entry| self.path_from_root(entry.path(&self.index)))
+            .collect();
+        directories.sort_unstable();
+        directories.dedup();
+        for directory in directories {
+            let from_top = below(&self.root, &directory);
+            let on_disk = self.top_level.join(from_top.as_tree_str());
+            let state = match depth.checked_sub(1) {
+                Some(depth) => match open_submodule(&on_disk) {
+                    Some(submodule) => {
+                        Some(Self::read_nested(&submodule, &RepoPath::root(), depth)?)
+                    }
+                    None => None,
+                },
+                None => None,
+            };
+            self.submodules.push((directory, state));
+        }
+        Ok(())
+    }
 }
 
-fn is_work_tree_changed(
-    index: &Index,
-    top_level: &Utf8PathBuf,
-    options: StatOptions,
-    trusts_modes: bool,
-) -> bool {
-    index.entries().par_iter().any(|entry| {
-        if entry.stage_raw() != 0 {
-            return true;
-        }
-        if entry
-            .flags
-            .intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
-            || entry.mode == Mode::COMMIT
-        {
-            return false;
-        }
-        let Ok(path) = entry.path(index).to_path() else {
-            return true;
+/// The repository whose checkout is in this directory, and in no other.
+fn open_submodule(directory: &Utf8Path) -> Option<Repository> {
+    std::fs::symlink_metadata(directory.join(".git")).ok()?;
+    let repository = Repository::open(directory).ok()?;
+    let top_level = repository.top_level()?.canonicalize_utf8().ok()?;
+    (top_level == directory.canonicalize_utf8().ok()?).then_some(repository)
+}
+
+impl Settings {
+    fn of(repository: &gix::Repository) -> Self {
+        let configuration = repository.config_snapshot();
+        let support = |key: &str| match configuration.boolean(key) {
+            Some(false) => Support::Absent,
+            Some(true) | None => Support::Present,
         };
-        let path = top_level.as_std_path().join(path);
-        let Ok(metadata) = gix::index::fs::Metadata::from_path_no_follow(&path) else {
-            return true;
+        let automatic = match configuration.string("core.autocrlf") {
+            Some(value) if value.eq_ignore_ascii_case(b"input") => AutomaticConversion::Input,
+            _ => match configuration.boolean("core.autocrlf") {
+                Some(true) => AutomaticConversion::On,
+                Some(false) | None => AutomaticConversion::Off,
+            },
         };
-        let is_link = entry.mode == Mode::SYMLINK;
-        if metadata.is_symlink() != is_link || (!is_link && !metadata.is_file()) {
-            return true;
-        }
-        let is_executable = entry.mode == Mode::FILE_EXECUTABLE;
-        if trusts_modes && !is_link && metadata.is_executable() != is_executable {
-            return true;
-        }
-        let Ok(stat) = Stat::from_fs(&metadata) else {
-            return true;
-        };
-        if entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
-            return false;
-        }
-        let content = if is_link {
-            std::fs::read_link(&path).map(|target| target.into_os_string().into_encoded_bytes())
+        let native = if cfg!(windows) {
+            LineEnd::CarriageReturnLineFeed
         } else {
-            std::fs::read(&path)
+            LineEnd::LineFeed
         };
-        let Ok(content) = content else { return true };
-        gix::objs::compute_hash(entry.id.kind(), gix::objs::Kind::Blob, &content)
-            .map_or(true, |id| id != entry.id)
-    })
+        let text = match configuration.string("core.eol") {
+            Some(value) if value.eq_ignore_ascii_case(b"crlf") => LineEnd::CarriageReturnLineFeed,
+            Some(value) if value.eq_ignore_ascii_case(b"lf") => LineEnd::LineFeed,
+            _ => native,
+        };
+        Self {
+            executable_bit: if cfg!(windows) {
+                Support::Absent
+            } else {
+                support("core.fileMode")
+            },
+            symlinks: support("core.symlinks"),
+            stat: repository.stat_options().unwrap_or_default(),
+            line_endings: LineEndings { automatic, text },
+            case: match configuration.boolean("core.ignoreCase") {
+                Some(true) => Case::Fold,
+                Some(false) | None => Case::Sensitive,
+            },
+        }
+    }
 }

@@ -1,0 +1,308 @@
+//! The files on disk against the index.
+//!
+//! In: the index and the work tree. Out: the tracked paths that differ. It must never run a filter,
+//! follow a link, or open anything that is not a regular file.
+//!
+//! **Known gaps**: a file that a filter, `ident` or an encoding has converted is compared by its stat
+//! data alone: it counts as unchanged when that matches, and as changed when it does not, unless its
+//! bytes are those of the commit.
+//!
+//! Source: git's `ie_match_stat`, `ie_modified` and `is_racy_timestamp` in read-cache.c.
+
+use super::attributes::CheckoutFilter;
+use super::work_tree::{Support, WorkTreeError, WorkTreeState};
+use crate::path::RepoPath;
+use gix::bstr::{BStr, BString, ByteSlice as _};
+use gix::index::entry::{Flags, Mode, Stage, Stat};
+use gix::index::fs::Metadata;
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::ParallelSlice as _;
+use std::path::{Path, PathBuf};
+
+/// A few thousand files a second and thread are looked at; smaller pieces cost more than they share.
+const CHUNK: usize = 256;
+
+/// One tracked path that is not as the commit has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// The path below the root; bytes that are not UTF-8 are shown as U+FFFD.
+    pub path: String,
+    /// What differs.
+    pub kind: ChangeKind,
+}
+
+/// How a tracked path differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// The index differs from the commit.
+    Staged,
+    /// A merge left the path in conflict.
+    Conflicted,
+    /// The file is gone.
+    Deleted,
+    /// The content differs from the index.
+    Modified,
+    /// It is another kind of thing, or may be executed where it could not, or the reverse.
+    Retyped,
+    /// A submodule's checkout is at another commit.
+    Submodule,
+}
+
+impl Change {
+    /// A change at a path from the top level.
+    pub(super) fn new(state: &WorkTreeState, path: &BStr, kind: ChangeKind) -> Self {
+        let root = state.root.as_tree_str();
+        let below = path
+            .strip_prefix(root.as_bytes())
+            .map_or(path.as_bytes(), |rest| {
+                rest.strip_prefix(b"/").unwrap_or(rest)
+            });
+        Self {
+            path: below.to_str_lossy().into_owned(),
+            kind,
+        }
+    }
+}
+
+pub(super) fn changes(state: &WorkTreeState) -> Result<Vec<Change>, WorkTreeError> {
+    let entries: Vec<&gix::index::Entry> = state.entries().collect();
+    let verdicts: Vec<(&gix::index::Entry, Verdict)> = entries
+        .par_chunks(CHUNK)
+        .flat_map_iter(|chunk| {
+            let mut directories = Directories::new(state);
+            chunk
+                .iter()
+                .map(|entry| (*entry, verdict(state, entry, &mut directories)))
+                .filter(|(_, verdict)| *verdict != Verdict::Unchanged)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let mut changes = Vec::new();
+    let mut undecided = Vec::new();
+    for (entry, verdict) in verdicts {
+        match verdict {
+            Verdict::Unchanged => {}
+            Verdict::Changed(kind) => {
+                changes.push(Change::new(state, entry.path(&state.index), kind));
+            }
+            Verdict::OtherBytes(stat) => undecided.push((entry, stat)),
+        }
+    }
+    if !undecided.is_empty() {
+        state.with_attributes(|files| {
+            for (entry, stat) in undecided {
+                let path = entry.path(&state.index);
+                let filters = match path.to_str().ok().and_then(|path| RepoPath::new(path).ok()) {
+                    Some(path) => files.filters_of(&path, state.settings.line_endings)?,
+                    None => Vec::new(),
+                };
+                if !is_converted(state, entry, &filters, stat) {
+                    changes.push(Change::new(state, path, ChangeKind::Modified));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(changes)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Unchanged,
+    Changed(ChangeKind),
+    /// The bytes are not the commit's; a conversion may be why.
+    OtherBytes(StatData),
+}
+
+/// What the index's stat data says of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StatData {
+    /// It matches, but the file was written in the same moment as the index.
+    Racy,
+    Differs,
+}
+
+fn verdict(
+    state: &WorkTreeState,
+    entry: &gix::index::Entry,
+    directories: &mut Directories<'_>,
+) -> Verdict {
+    if entry.stage() != Stage::Unconflicted {
+        return Verdict::Changed(ChangeKind::Conflicted);
+    }
+    if entry.mode == Mode::DIR {
+        // A sparse checkout leaves it out.
+        return Verdict::Unchanged;
+    }
+    let path = entry.path(&state.index);
+    let absent = if entry.flags.contains(Flags::SKIP_WORKTREE) {
+        Verdict::Unchanged
+    } else {
+        Verdict::Changed(ChangeKind::Deleted)
+    };
+    if entry.mode == Mode::COMMIT {
+        return submodule_verdict(state, entry);
+    }
+    if !directories.are_real(path) {
+        return absent;
+    }
+    let Some(on_disk) = path_on_disk(state, path) else {
+        return absent;
+    };
+    let metadata = match Metadata::from_path_no_follow(&on_disk) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return match error.kind() {
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => absent,
+                // What can't be looked at is not vouched for.
+                _ => Verdict::Changed(ChangeKind::Modified),
+            };
+        }
+    };
+    if !has_kind(state, entry.mode, &metadata) {
+        return Verdict::Changed(ChangeKind::Retyped);
+    }
+    let Ok(stat) = Stat::from_fs(&metadata) else {
+        return Verdict::Changed(ChangeKind::Modified);
+    };
+    let options = state.settings.stat;
+    let data = if !entry.stat.matches(&stat, options) {
+        // git sets the size to zero where it could not vouch for the stat data.
+        if entry.stat.size != stat.size && entry.stat.size != 0 {
+            return Verdict::Changed(ChangeKind::Modified);
+        }
+        StatData::Differs
+    } else if entry.stat.is_racy(state.index.timestamp(), options) {
+        StatData::Racy
+    } else {
+        return Verdict::Unchanged;
+    };
+    match read(&on_disk, &metadata) {
+        Some(content) if has_id(&content, entry) => Verdict::Unchanged,
+        Some(_) => Verdict::OtherBytes(data),
+        None => Verdict::Changed(ChangeKind::Modified),
+    }
+}
+
+/// Whether a conversion on checkout explains that the bytes are not the commit's.
+fn is_converted(
+    state: &WorkTreeState,
+    entry: &gix::index::Entry,
+    filters: &[CheckoutFilter],
+    stat: StatData,
+) -> bool {
+    let lines_only = filters
+        .iter()
+        .all(|filter| *filter == CheckoutFilter::CarriageReturns);
+    if filters.is_empty() {
+        return false;
+    }
+    if !lines_only {
+        return stat == StatData::Racy;
+    }
+    let content = path_on_disk(state, entry.path(&state.index))
+        .and_then(|on_disk| std::fs::read(on_disk).ok());
+    content.is_some_and(|content| has_id(&content.replace("\r\n", "\n"), entry))
+}
+
+fn submodule_verdict(state: &WorkTreeState, entry: &gix::index::Entry) -> Verdict {
+    let Some(path) = state.path_from_root(entry.path(&state.index)) else {
+        return Verdict::Unchanged;
+    };
+    let submodule = state
+        .submodules
+        .binary_search_by(|(directory, _)| directory.cmp(&path))
+        .ok()
+        .and_then(|index| state.submodules.get(index))
+        .and_then(|(_, submodule)| submodule.as_ref());
+    let Some(submodule) = submodule else {
+        // Not checked out.
+        return Verdict::Unchanged;
+    };
+    match submodule.head() {
+        Some(head) if head.0 == entry.id => Verdict::Unchanged,
+        _ => Verdict::Changed(ChangeKind::Submodule),
+    }
+}
+
+fn has_kind(state: &WorkTreeState, mode: Mode, metadata: &Metadata) -> bool {
+    match mode {
+        Mode::SYMLINK => {
+            metadata.is_symlink()
+                || state.settings.symlinks == Support::Absent && metadata.is_file()
+        }
+        Mode::FILE | Mode::FILE_EXECUTABLE => {
+            metadata.is_file()
+                && (state.settings.executable_bit == Support::Absent
+                    || metadata.is_executable() == (mode == Mode::FILE_EXECUTABLE))
+        }
+        _ => false,
+    }
+}
+
+fn has_id(content: &[u8], entry: &gix::index::Entry) -> bool {
+    gix::objs::compute_hash(entry.id.kind(), gix::objs::Kind::Blob, content)
+        .is_ok_and(|id| id == entry.id)
+}
+
+fn read(path: &Path, metadata: &Metadata) -> Option<Vec<u8>> {
+    if metadata.is_symlink() {
+        let target = std::fs::read_link(path).ok()?;
+        return Some(gix::path::into_bstr(target).ok()?.into_owned().into());
+    }
+    std::fs::read(path).ok()
+}
+
+/// The file behind an index path; nothing for a path that would leave the work tree.
+fn path_on_disk(state: &WorkTreeState, path: &BStr) -> Option<PathBuf> {
+    let clean = path
+        .split_str("/")
+        .all(|element| !element.is_empty() && element != b"." && element != b"..");
+    if !clean {
+        return None;
+    }
+    let below = gix::path::from_bstr(path).ok()?;
+    Some(state.top_level.as_std_path().join(below))
+}
+
+/// The directories above the files of one chunk, each looked at once: git does not see a file behind a
+/// linked directory as the tracked one.
+struct Directories<'s> {
+    state: &'s WorkTreeState,
+    /// The last directory that was looked at, and whether it and all above it are directories.
+    last: Option<(BString, bool)>,
+}
+
+impl<'s> Directories<'s> {
+    fn new(state: &'s WorkTreeState) -> Self {
+        Self { state, last: None }
+    }
+
+    fn are_real(&mut self, path: &BStr) -> bool {
+        let Some(slash) = path.rfind_byte(b'/') else {
+            return true;
+        };
+        let directory = path[..slash].as_bstr();
+        if let Some((last, real)) = &self.last
+            && last == directory
+        {
+            return *real;
+        }
+        let mut end = 0;
+        let mut real = true;
+        for element in directory.split_str("/") {
+            end += element.len();
+            let is_directory = path_on_disk(self.state, directory[..end].as_bstr())
+                .and_then(|path| std::fs::symlink_metadata(path).ok())
+                .is_some_and(|metadata| metadata.is_dir());
+            if !is_directory {
+                real = false;
+                break;
+            }
+            end += 1;
+        }
+        self.last = Some((directory.to_owned(), real));
+        real
+    }
+}
