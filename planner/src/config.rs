@@ -128,6 +128,22 @@ impl Config {
     }
 }
 
+/// What a message quotes comes from the file: it must not reach a terminal as more than text of one line.
+fn without_control_characters(message: String) -> String {
+    if !message.contains(char::is_control) {
+        return message;
+    }
+    let mut escaped = String::with_capacity(message.len() + 8);
+    for character in message.chars() {
+        if character.is_control() {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
 /// Where lines start, so that many places cost no more than one pass.
 struct Lines {
     starts: Vec<usize>,
@@ -170,7 +186,7 @@ impl Reader {
         self.faults.push(Fault {
             code,
             severity: Severity::Error,
-            message,
+            message: without_control_characters(message),
             position,
         });
     }

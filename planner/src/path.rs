@@ -19,13 +19,13 @@ pub struct RepoPath(Arc<str>);
 #[non_exhaustive]
 pub enum RepoPathError {
     /// The path is absolute.
-    #[error("`{0}` is absolute; write it relative to the root")]
+    #[error("`{}` is absolute; write it relative to the root", .0.escape_debug())]
     Absolute(String),
     /// The path leaves the root.
-    #[error("`{0}` leads out of the root")]
+    #[error("`{}` leads out of the root", .0.escape_debug())]
     OutsideRoot(String),
     /// The path has an empty element, a NUL byte, or a `.` element where none may stand.
-    #[error("`{0}` is not a clean relative path")]
+    #[error("`{}` is not a clean relative path", .0.escape_debug())]
     NotClean(String),
 }
 

@@ -97,8 +97,13 @@ impl FromStr for Platform {
         let level = match variant {
             None => None,
             Some(variant) => {
-                let level = platform_tables::level_of_variant(architecture, variant)
-                    .ok_or_else(|| error(format!("{architecture} has no variant `{variant}`")))?;
+                let level =
+                    platform_tables::level_of_variant(architecture, variant).ok_or_else(|| {
+                        error(format!(
+                            "{architecture} has no variant `{}`",
+                            variant.escape_debug()
+                        ))
+                    })?;
                 let default =
                     platform_tables::level_variable(architecture).map(|(_, default)| default);
                 (default != Some(level)).then(|| level.to_owned())

@@ -70,6 +70,23 @@ impl Constraint {
         tags
     }
 
+    /// All of these, in order; nothing when there are none. Halves are joined, not one after the other: a file may
+    /// hold any number of lines, and whoever walks the constraint must not go as deep.
+    pub(crate) fn all_of(mut constraints: Vec<Self>) -> Option<Self> {
+        while constraints.len() > 1 {
+            let mut halves = Vec::with_capacity(constraints.len().div_ceil(2));
+            let mut rest = constraints.into_iter();
+            while let Some(left) = rest.next() {
+                halves.push(match rest.next() {
+                    Some(right) => Self::and(left, right),
+                    None => left,
+                });
+            }
+            constraints = halves;
+        }
+        constraints.pop()
+    }
+
     fn and(left: Self, right: Self) -> Self {
         Self::And(Box::new(left), Box::new(right))
     }
@@ -142,6 +159,10 @@ pub fn parse_plus_build(expression: &str) -> Result<Constraint, ConstraintError>
                     Constraint::and(left, operand)
                 }
             });
+            // At once: what is longer would also be deeper than a stack.
+            if size > LARGEST_PLUS_BUILD {
+                return Err(too_large());
+            }
         }
         let Some(all) = all else { continue };
         any = Some(match any {
@@ -242,7 +263,7 @@ impl<'text> ExpressionParser<'text> {
             }
             Err(_) => {
                 let wrong = self.rest.chars().next().unwrap_or_default();
-                Err(self.error(format!("invalid syntax at {wrong}")))
+                Err(self.error(format!("invalid syntax at {}", wrong.escape_debug())))
             }
         }
     }

@@ -202,7 +202,7 @@ pub(crate) fn constraint_of(header: &[u8]) -> Result<ConstraintHeader, String> {
     if memchr::memmem::find(leading.before_blank_line, b"+build").is_none() {
         return Ok(ConstraintHeader::Absent);
     }
-    let mut all: Option<Constraint> = None;
+    let mut all = Vec::new();
     for line in leading.before_blank_line.split(|byte| *byte == b'\n') {
         let Ok(line) = std::str::from_utf8(line) else {
             continue;
@@ -215,15 +215,11 @@ pub(crate) fn constraint_of(header: &[u8]) -> Result<ConstraintHeader, String> {
             continue;
         };
         // A malformed line counts for nothing.
-        let Ok(parsed) = constraint::parse_plus_build(expression) else {
-            continue;
-        };
-        all = Some(match all {
-            None => parsed,
-            Some(left) => Constraint::And(Box::new(left), Box::new(parsed)),
-        });
+        if let Ok(parsed) = constraint::parse_plus_build(expression) {
+            all.push(parsed);
+        }
     }
-    Ok(all.map_or(ConstraintHeader::Absent, ConstraintHeader::Present))
+    Ok(Constraint::all_of(all).map_or(ConstraintHeader::Absent, ConstraintHeader::Present))
 }
 
 fn fault(source: &[u8], offset: usize, message: String) -> Fault {

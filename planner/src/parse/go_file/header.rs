@@ -77,12 +77,40 @@ fn is_go_build(line: &[u8]) -> bool {
         && constraint::split_go_build(&String::from_utf8_lossy(line)).is_some()
 }
 
-/// Trims what Go calls space, on both sides.
-fn trim(line: &[u8]) -> &[u8] {
-    match std::str::from_utf8(line) {
-        Ok(text) => text.trim().as_bytes(),
-        Err(_) => line.trim_ascii(),
+/// Trims what Go calls space, on both sides. It looks at no more than what it trims, since it is asked once a comment.
+///
+/// Source: bytes (`TrimSpace`).
+fn trim(mut line: &[u8]) -> &[u8] {
+    // One character has at most four bytes.
+    while let Some(first) = line.first() {
+        let space = match first {
+            0..=0x7f => is_ascii_space(*first).then_some(1),
+            _ => (2..=line.len().min(4)).find(|length| is_one_space(&line[..*length])),
+        };
+        let Some(length) = space else { break };
+        line = &line[length..];
     }
+    while let Some(last) = line.last() {
+        let space = match last {
+            0..=0x7f => is_ascii_space(*last).then_some(1),
+            _ => (2..=line.len().min(4)).find(|length| is_one_space(&line[line.len() - length..])),
+        };
+        let Some(length) = space else { break };
+        line = &line[..line.len() - length];
+    }
+    line
+}
+
+fn is_ascii_space(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | b' ')
+}
+
+/// Whether these bytes are one character, and it is space.
+fn is_one_space(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        let mut characters = text.chars();
+        characters.next().is_some_and(char::is_whitespace) && characters.next().is_none()
+    })
 }
 
 /// Parses the header of a file whose extent is known, and fills in what it says.
