@@ -4,7 +4,7 @@
 //! the stage that reports doubt also withholds the key.
 
 use crate::path::RepoPath;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// A place in a text file: both numbers count from 1, columns in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +61,45 @@ pub struct Diagnostic {
     pub position: Option<Position>,
     /// The names of the services whose answer it touches; empty for the whole plan.
     pub services: Vec<String>,
+}
+
+/// As many findings of one kind as are told of one file.
+const ALIKE: usize = 100;
+
+/// Keeps the first findings of each kind in each file, and says how many more there are: a file may hold a fault on each
+/// of a million lines, and every service that needs it is told. At least one of each kind and severity stays, so no
+/// doubt gets lost.
+pub(crate) fn limit_alike(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if diagnostics.len() <= ALIKE {
+        return diagnostics;
+    }
+    let mut counts: BTreeMap<(Option<RepoPath>, Severity, Code), usize> = BTreeMap::new();
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    for diagnostic in diagnostics {
+        let kind = (
+            diagnostic.path.clone(),
+            diagnostic.severity,
+            diagnostic.code,
+        );
+        let count = counts.entry(kind).or_default();
+        *count += 1;
+        if *count <= ALIKE {
+            kept.push(diagnostic);
+        }
+    }
+    for ((path, severity, code), count) in counts {
+        if count > ALIKE {
+            kept.push(Diagnostic {
+                code,
+                severity,
+                message: format!("{} more findings of this kind here", count - ALIKE),
+                path,
+                position: None,
+                services: Vec::new(),
+            });
+        }
+    }
+    kept
 }
 
 /// A fault that a parser found in one file; the caller knows the file.

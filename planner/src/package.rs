@@ -10,6 +10,7 @@
 
 use crate::{
     diagnostic::{Code, Diagnostic, Fault, Position, Severity},
+    discover::manifest::code_of,
     file_kind::FileKind,
     parse::{
         file_name::{self, FileClass, FileName},
@@ -212,7 +213,7 @@ impl<'a> Selection<'a> {
             return;
         }
         self.package.problems.push(Diagnostic {
-            code: Code::Unreadable,
+            code: code_of(kind),
             severity: Severity::Error,
             message: format!("can't read this file of the package: {kind}"),
             path: Some(path.clone()),

@@ -11,12 +11,26 @@ use crate::{
         go_file::{ConstraintHeader, GoFile, Include, header_is_complete_within, parse_go_file},
     },
     path::RepoPath,
-    tree::{ContentDigest, ContentIdentity, ReadLimit, SourceTree, TreeError, view::TreeView},
+    tree::{
+        ContentDigest, ContentIdentity, ReadLimit, SourceTree, TreeError, TreeErrorKind,
+        view::TreeView,
+    },
 };
 use std::sync::Arc;
 
 /// As much of a test file as nearly always holds its package clause and imports.
 const TEST_FILE_PREFIX: usize = 4 * 1024;
+
+/// Files up to this length are held in memory and read whole. Of a longer Go file the header alone is: no person wrote
+/// it, and a repository must not choose how much memory its planner takes.
+pub(crate) const LARGEST_HELD: usize = 64 * 1024 * 1024;
+
+/// The content of a file.
+enum Content {
+    Whole(Vec<u8>),
+    /// The first bytes of a file that is too long to be held.
+    Start(Vec<u8>),
+}
 
 /// What the planner remembers of contents, whatever their path: shared between two trees, it makes
 /// the second cost only what differs.
@@ -100,8 +114,22 @@ impl<'tree> Sources<'tree> {
         {
             return Ok(GoSource { digest, file });
         }
-        let content = self.view.read(path, ReadLimit::Whole)?;
-        let digest = ContentDigest::of(&content);
+        let (content, digest) = match self.read(path)? {
+            Content::Whole(content) => {
+                let digest = ContentDigest::of(&content);
+                (content, digest)
+            }
+            Content::Start(start) => {
+                // The patterns of `//go:embed` may stand anywhere in the file.
+                let header = parse_go_file(&start);
+                let is_enough = header_is_complete_within(&start)
+                    && !header.imports.iter().any(|import| import.value == "embed");
+                if !is_enough {
+                    return Err(too_large(path));
+                }
+                (start, self.view.digest(path)?)
+            }
+        };
         if let Some(identity) = identity {
             self.memory.0.digests.insert_first(identity, digest);
         }
@@ -127,15 +155,22 @@ impl<'tree> Sources<'tree> {
             if prefix.len() < TEST_FILE_PREFIX || header_is_complete_within(&prefix) {
                 return Ok(Arc::new(parse_go_file(&prefix)));
             }
-            let whole = self.view.read(path, ReadLimit::Whole)?;
-            Ok(Arc::new(parse_go_file(&whole)))
+            match self.read(path)? {
+                Content::Start(start) if !header_is_complete_within(&start) => Err(too_large(path)),
+                Content::Whole(content) | Content::Start(content) => {
+                    Ok(Arc::new(parse_go_file(&content)))
+                }
+            }
         })
     }
 
     /// Reads, hashes and scans a file that is not Go.
     pub(crate) fn other_file(&self, path: &RepoPath) -> Result<Arc<OtherSource>, TreeError> {
         self.other_files.get_or_insert_with(path, || {
-            let content = self.view.read(path, ReadLimit::Whole)?;
+            // What such a file includes may stand anywhere in it.
+            let Content::Whole(content) = self.read(path)? else {
+                return Err(too_large(path));
+            };
             Ok(Arc::new(OtherSource {
                 digest: ContentDigest::of(&content),
                 constraint: c_file::parse_constraint(&content),
@@ -144,6 +179,15 @@ impl<'tree> Sources<'tree> {
                     .map(|include| include.value)
                     .collect(),
             }))
+        })
+    }
+
+    fn read(&self, path: &RepoPath) -> Result<Content, TreeError> {
+        let content = self.view.read(path, ReadLimit::Bytes(LARGEST_HELD + 1))?;
+        Ok(if content.len() <= LARGEST_HELD {
+            Content::Whole(content)
+        } else {
+            Content::Start(content)
         })
     }
 
@@ -176,4 +220,10 @@ impl<'tree> Sources<'tree> {
             .map(|hop| (hop.link.as_str(), hop.target.as_str()));
         Ok(linked_digest(hops, content))
     }
+}
+
+/// A file that would have to be held whole and is too long for that.
+pub(crate) fn too_large(path: &RepoPath) -> TreeError {
+    let limit = LARGEST_HELD;
+    TreeError::new(path, TreeErrorKind::TooLarge { limit })
 }

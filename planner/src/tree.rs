@@ -199,6 +199,18 @@ pub enum TreeErrorKind {
     /// The path, or a link's text, is longer than any file system takes.
     #[error("the path is too long")]
     PathTooLong,
+    /// More directories lie within each other than any checkout has; nothing further down is looked at.
+    #[error("it lies more than {limit} directories deep")]
+    TooDeep {
+        /// How deep is looked.
+        limit: usize,
+    },
+    /// The file would have to be read whole, and is longer than any that a person wrote.
+    #[error("it has more than {limit} bytes and would have to be read whole")]
+    TooLarge {
+        /// The length up to which files are held in memory.
+        limit: usize,
+    },
     /// What stands here or below belongs to a submodule, whose content this tree does not hold.
     #[error(
         "the content belongs to a submodule and is not in this tree; plan from a checkout with `git submodule update --init`"

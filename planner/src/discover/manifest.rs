@@ -10,6 +10,7 @@ use crate::{
         go_sum::{ModuleSum, parse_go_sum},
     },
     path::RepoPath,
+    sources::{LARGEST_HELD, too_large},
     tree::{EntryKind, ReadLimit, TreeError, TreeErrorKind, view::TreeView},
 };
 use std::sync::OnceLock;
@@ -95,18 +96,24 @@ pub(crate) fn read_beside(
     let path = directory.child(name);
     match entry.kind {
         EntryKind::Directory | EntryKind::Submodule => Ok(None),
-        EntryKind::File => view.read(&path, ReadLimit::Whole).map(Some),
+        EntryKind::File => read_held(view, &path).map(Some),
         EntryKind::Special => Err(TreeError {
             path,
             kind: TreeErrorKind::NotAFile,
         }),
         EntryKind::Symlink => match view.locate(&path)? {
-            Some(resolved) if resolved.kind == EntryKind::File => {
-                view.read(&path, ReadLimit::Whole).map(Some)
-            }
+            Some(resolved) if resolved.kind == EntryKind::File => read_held(view, &path).map(Some),
             Some(_) | None => Ok(None),
         },
     }
+}
+
+fn read_held(view: &TreeView<'_>, path: &RepoPath) -> Result<Vec<u8>, TreeError> {
+    let content = view.read(path, ReadLimit::Bytes(LARGEST_HELD + 1))?;
+    if content.len() > LARGEST_HELD {
+        return Err(too_large(path));
+    }
+    Ok(content)
 }
 
 /// Turns the faults of one file into diagnostics.
@@ -124,10 +131,18 @@ pub(crate) fn diagnose(path: &RepoPath, faults: &[Fault]) -> Vec<Diagnostic> {
         .collect()
 }
 
+/// The kind of finding that a failure to read is.
+pub(crate) fn code_of(kind: &TreeErrorKind) -> Code {
+    match kind {
+        TreeErrorKind::Submodule => Code::Submodule,
+        _ => Code::Unreadable,
+    }
+}
+
 /// A diagnostic for what can't be read.
 pub(crate) fn diagnose_unreadable(error: &TreeError) -> Diagnostic {
     Diagnostic {
-        code: Code::Unreadable,
+        code: code_of(&error.kind),
         severity: Severity::Error,
         message: format!("can't read it: {}", error.kind),
         path: Some(error.path.clone()),

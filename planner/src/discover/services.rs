@@ -254,11 +254,15 @@ pub(crate) fn module_above(survey: &Survey, directory: &RepoPath) -> Option<Arc<
 
 /// Whether `go list` would call this directory a main package with something to build. The first file
 /// that the build context takes names the package, so most directories cost one file.
+///
+/// Where no file tells the package's name, and one that could can't be read or has no package clause, it may be one: a
+/// service must not vanish from a plan because its main file is out of reach. It is planned, in doubt.
 fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &BuildContext) -> bool {
     let directory = &candidate.directory;
     let mut first_name = None;
+    let mut may_be_main = false;
     for entry in &directory.entries {
-        if !matches!(entry.kind, EntryKind::File | EntryKind::Symlink) {
+        if matches!(entry.kind, EntryKind::Directory | EntryKind::Submodule) {
             continue;
         }
         let Some(name) = file_name::classify(&entry.name) else {
@@ -273,7 +277,10 @@ fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &Build
         } else {
             sources.go_file(&path).map(|source| source.file)
         };
-        let Ok(file) = file else { continue };
+        let Ok(file) = file else {
+            may_be_main |= !name.is_test() && !leads_to_directory(sources, &path);
+            continue;
+        };
         let holds = match &file.constraint {
             ConstraintHeader::Absent => true,
             ConstraintHeader::Present(constraint) => {
@@ -282,6 +289,7 @@ fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &Build
             ConstraintHeader::Broken => false,
         };
         let Some(package) = file.package.as_ref().filter(|_| holds) else {
+            may_be_main |= !name.is_test() && file.package.is_none() && !file.faults.is_empty();
             continue;
         };
         let package = package.value.as_str();
@@ -296,8 +304,10 @@ fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &Build
         first_name = Some(package.to_owned());
         break;
     }
-    if first_name.as_deref() != Some("main") {
-        return false;
+    match first_name.as_deref() {
+        Some("main") => {}
+        Some(_) => return false,
+        None => return may_be_main,
     }
     let selected = select_files(sources, directory, context);
     selected.name == "main"
@@ -306,6 +316,14 @@ fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &Build
             .files
             .iter()
             .any(|file| matches!(file.kind, FileKind::Go | FileKind::Cgo))
+}
+
+/// Whether a name is a link to a directory, which is no file of the package.
+fn leads_to_directory(sources: &Sources<'_>, path: &RepoPath) -> bool {
+    matches!(
+        sources.view().locate(path),
+        Ok(Some(resolved)) if matches!(resolved.kind, EntryKind::Directory | EntryKind::Submodule)
+    )
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 
 use super::manifest::{Manifest, diagnose_unreadable};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Code, Diagnostic, Severity},
     path::RepoPath,
     tree::{
-        EntryKind, TreeError,
+        EntryKind, TreeError, TreeErrorKind,
         view::{Directory, TreeView},
     },
 };
@@ -129,7 +129,7 @@ fn visit(
     let mut visits = vec![own];
     // A package may be called vendor, but nothing below it counts.
     let is_vendor = path.file_name() == Some("vendor") && surroundings.is_some();
-    if is_vendor || depth >= DEEPEST {
+    if is_vendor {
         return visits;
     }
     let children: Vec<RepoPath> = directory
@@ -138,12 +138,43 @@ fn visit(
         .filter(|entry| entry.kind == EntryKind::Directory && is_visited(&entry.name))
         .map(|entry| path.child(&entry.name))
         .collect();
+    visits.extend(
+        directory
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Submodule && is_visited(&entry.name))
+            .map(|entry| Visit {
+                problem: Some(unseen_submodule(path.child(&entry.name))),
+                ..Visit::default()
+            }),
+    );
+    if depth >= DEEPEST {
+        visits.extend(children.into_iter().map(|path| {
+            let kind = TreeErrorKind::TooDeep { limit: DEEPEST };
+            Visit {
+                problem: Some(diagnose_unreadable(&TreeError { path, kind })),
+                ..Visit::default()
+            }
+        }));
+        return visits;
+    }
     let below: Vec<Vec<Visit>> = children
         .par_iter()
         .map(|child| visit(view, child, surroundings.as_ref(), depth + 1))
         .collect();
     visits.extend(below.into_iter().flatten());
     visits
+}
+
+fn unseen_submodule(path: RepoPath) -> Diagnostic {
+    Diagnostic {
+        code: Code::Submodule,
+        severity: Severity::Warning,
+        message: "the content of the submodule is not in this tree, so main packages in it are not planned; plan from a checkout with `git submodule update --init`".to_owned(),
+        path: Some(path),
+        position: None,
+        services: Vec::new(),
+    }
 }
 
 fn is_visited(name: &str) -> bool {

@@ -12,23 +12,21 @@
 
 use super::{replacements::Replacements, vendor::Vendor};
 use crate::{
-    diagnostic::{Code, Diagnostic, Located, Position, Severity},
+    diagnostic::{Code, Diagnostic, Located, Position, Severity, limit_alike},
     discover::manifest::{self, Manifest},
     go_version::GoVersion,
     module_version::compare_versions,
     parse::{
-        go_mod::{
-            GoMod, GoWork, Godebug, ModuleVersion, ReplacementTarget, Requirement, parse_go_work,
-        },
+        go_mod::{GoWork, Godebug, ModuleVersion, ReplacementTarget, Requirement, parse_go_work},
         go_sum::SumSubject,
     },
     path::RepoPath,
     standard_library::is_godebug_key,
-    tree::{EntryKind, view::TreeView},
+    tree::{EntryKind, TreeErrorKind, view::TreeView},
 };
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     str::FromStr as _,
     sync::Arc,
 };
@@ -120,17 +118,26 @@ pub(crate) fn nearest_workspace(
     None
 }
 
-/// Whether a directory holds a file of that name, or a link to one.
+/// Whether a directory holds a file of that name, or a link to one. What is there and can't be read counts: to find that
+/// out is the part of whoever reads it.
 pub(crate) fn holds_file(view: &TreeView<'_>, directory: &RepoPath, name: &str) -> bool {
     let Ok(Some(listing)) = view.directory(directory) else {
         return false;
     };
     match listing.entry(name).map(|entry| entry.kind) {
-        Some(EntryKind::File) => true,
-        Some(EntryKind::Symlink) => matches!(
-            view.locate(&directory.child(name)),
-            Ok(Some(resolved)) if resolved.kind == EntryKind::File
-        ),
+        Some(EntryKind::File | EntryKind::Special) => true,
+        Some(EntryKind::Symlink) => match view.locate(&directory.child(name)) {
+            Ok(Some(resolved)) => {
+                matches!(resolved.kind, EntryKind::File | EntryKind::Special)
+            }
+            Ok(None) => false,
+            Err(error) => !matches!(
+                error.kind,
+                TreeErrorKind::NotFound
+                    | TreeErrorKind::DanglingLink { .. }
+                    | TreeErrorKind::LinkLoop
+            ),
+        },
         _ => false,
     }
 }
@@ -269,6 +276,7 @@ impl BuildList {
         list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
+        list.problems = limit_alike(list.problems);
         list
     }
 
@@ -355,6 +363,7 @@ impl BuildList {
         list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
+        list.problems = limit_alike(list.problems);
         list
     }
 
@@ -543,8 +552,10 @@ impl BuildList {
         };
         let mut pending: Vec<(Located<Requirement>, RepoPath, Rank)> = Vec::new();
         for member in self.members.values() {
+            let excluded = member.go_mod.exclude.iter();
+            let excluded: HashSet<&ModuleVersion> = excluded.map(|line| &line.value).collect();
             for requirement in &member.go_mod.require {
-                if !is_excluded(&member.go_mod, &requirement.value.module) {
+                if !excluded.contains(&requirement.value.module) {
                     pending.push((requirement.clone(), member.path(), main_rank));
                 }
             }
@@ -626,7 +637,7 @@ impl BuildList {
                         ),
                     ),
                     Err(error) => broken(
-                        Code::Unreadable,
+                        manifest::code_of(&error.kind),
                         format!("can't read go.mod there: {error}"),
                     ),
                 },
@@ -681,13 +692,6 @@ impl BuildList {
         });
         self.problems.extend(problems);
     }
-}
-
-fn is_excluded(go_mod: &GoMod, module: &ModuleVersion) -> bool {
-    go_mod
-        .exclude
-        .iter()
-        .any(|excluded| excluded.value == *module)
 }
 
 /// The toolchain refuses settings that no release knows, in the file that counts.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     concurrent_map::ConcurrentMap,
-    diagnostic::{Code, Diagnostic, Severity},
+    diagnostic::{Code, Diagnostic, Severity, limit_alike},
     discover::manifest::diagnose_unreadable,
     file_kind::FileKind,
     package::{ImportsFollowed, Origin, PackageFiles, Presence, select_files},
@@ -192,6 +192,7 @@ impl<'a, 'tree> Loader<'a, 'tree> {
             ImportsFollowed::Yes => self.follow_imports(&mut package, &selected),
             ImportsFollowed::No => Vec::new(),
         };
+        package.problems = limit_alike(package.problems);
         (package, next)
     }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Code, Diagnostic},
+    discover::manifest::code_of,
     module_path,
     parse::go_mod::ModuleVersion,
     path::RepoPath,
@@ -151,7 +152,7 @@ pub(crate) fn resolve(
 
 fn unreadable(error: &TreeError) -> Resolution {
     Resolution::Refused {
-        code: Code::Unreadable,
+        code: code_of(&error.kind),
         message: format!("can't read {error}"),
         because: None,
     }
@@ -176,18 +177,27 @@ fn ambiguous(import_path: &str, found: &[LocalPackage], standard: bool) -> Resol
     }
 }
 
+/// The paths of all modules that could provide a package, the longest first.
+fn prefixes(import_path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(import_path), |path| {
+        path.rsplit_once('/').map(|(parent, _)| parent)
+    })
+}
+
 /// No module that the tree knows of could provide the package. Only where go.mod lists everything is
 /// that final: elsewhere a third-party requirement may.
 fn missing(list: &BuildList, import_path: &str) -> Resolution {
     let complete = list.mode == Mode::Module && list.passes == Passes::RootsFirst;
-    let own = list
-        .members
-        .keys()
-        .any(|member| has_path_prefix(import_path, member));
+    let own = prefixes(import_path).any(|prefix| list.members.contains_key(prefix));
     let summed = || {
-        list.sums
-            .keys()
-            .any(|module| has_path_prefix(import_path, &module.path))
+        prefixes(import_path).any(|prefix| {
+            let first = ModuleVersion {
+                path: prefix.to_owned(),
+                version: String::new(),
+            };
+            let mut from = list.sums.range(first..);
+            from.next().is_some_and(|(module, _)| module.path == prefix)
+        })
     };
     if module_path::is_standard_import_path_form(import_path) && !summed() {
         return Resolution::Refused {

@@ -25,7 +25,7 @@ use crate::{
     path::RepoPath,
     sources::Sources,
     target::{BuildContext, BuildFlag, Cgo},
-    tree::{EntryKind, FileMode, TreeError},
+    tree::{EntryKind, FileMode, TreeError, TreeErrorKind},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -171,8 +171,29 @@ fn declared_files(
                 })
                 .any(|above| glob.value.matches(&above))
             });
+        for name in &directory.not_utf8 {
+            let shown = String::from_utf8_lossy(name);
+            if is_chosen || glob.value.matches(&directory.path.child(&shown)) {
+                problems.push(Diagnostic {
+                    code: Code::NotUtf8,
+                    severity: Severity::Error,
+                    message: format!(
+                        "the name of the file `{}` is not UTF-8; rename it",
+                        name.escape_ascii()
+                    ),
+                    path: Some(directory.path.clone()),
+                    position: None,
+                    services: Vec::new(),
+                });
+            }
+        }
         for entry in &directory.entries {
             let path = directory.path.child(&entry.name);
+            if entry.kind == EntryKind::Submodule && (is_chosen || glob.value.matches(&path)) {
+                let error = TreeError::new(&path, TreeErrorKind::Submodule);
+                problems.push(diagnose_unreadable(&error));
+                continue;
+            }
             if !matches!(entry.kind, EntryKind::File | EntryKind::Symlink)
                 || !(is_chosen || glob.value.matches(&path))
             {

@@ -4,12 +4,12 @@
 //! which module serves an import: the graph stage does.
 
 use crate::{
-    diagnostic::{Code, Diagnostic, Severity},
+    diagnostic::{Code, Diagnostic, Severity, limit_alike},
     discover::{
         manifest::Manifest,
         survey::{Survey, survey},
     },
-    graph::build_list::{BuildList, nearest_workspace, read_workspace},
+    graph::build_list::{BuildList, Workspace, nearest_workspace, read_workspace},
     path::RepoPath,
     sources::Sources,
 };
@@ -48,6 +48,24 @@ pub(super) fn survey_all(sources: &Sources<'_>) -> Survey {
     found
 }
 
+/// A workspace that governs modules of the tree.
+struct GoverningWorkspace {
+    used: BTreeSet<RepoPath>,
+    /// Why it can't be known what it uses.
+    doubts: Vec<Diagnostic>,
+    list: Arc<BuildList>,
+}
+
+/// A go.work that can't be read, or not in whole, may use more modules than are known.
+fn doubts_of_use(workspace: &Workspace) -> Vec<Diagnostic> {
+    let is_doubt = |problem: &&Diagnostic| {
+        problem.severity == Severity::Error
+            && !matches!(problem.code, Code::OutsideRoot | Code::Conflict)
+    };
+    let doubts = workspace.problems.iter().filter(is_doubt);
+    limit_alike(doubts.cloned().collect())
+}
+
 /// The build lists of all modules of the tree: one a workspace, one for every module outside of it.
 pub(super) struct BuildLists {
     by_module: HashMap<RepoPath, Arc<BuildList>>,
@@ -69,7 +87,7 @@ impl BuildLists {
             workspace_of.insert(module.clone(), nearest_workspace(view, module));
         }
         let directories: BTreeSet<RepoPath> = workspace_of.values().flatten().cloned().collect();
-        let workspaces: BTreeMap<RepoPath, (BTreeSet<RepoPath>, Arc<BuildList>)> = directories
+        let workspaces: BTreeMap<RepoPath, GoverningWorkspace> = directories
             .into_par_iter()
             .map(|directory| {
                 let workspace = read_workspace(view, &directory);
@@ -78,8 +96,9 @@ impl BuildLists {
                     .iter()
                     .map(|used| used.value.clone())
                     .collect();
-                let list = BuildList::of_workspace(view, workspace, &manifest_of);
-                (directory, (used, Arc::new(list)))
+                let doubts = doubts_of_use(&workspace);
+                let list = Arc::new(BuildList::of_workspace(view, workspace, &manifest_of));
+                (directory, GoverningWorkspace { used, doubts, list })
             })
             .collect();
         let by_module: HashMap<RepoPath, Arc<BuildList>> = workspace_of
@@ -88,15 +107,21 @@ impl BuildLists {
                 let governing = workspace
                     .as_ref()
                     .and_then(|directory| workspaces.get(directory));
-                if let Some((used, list)) = governing
-                    && used.contains(&module)
+                if let Some(governing) = governing
+                    && governing.used.contains(&module)
                 {
-                    return Some((module, Arc::clone(list)));
+                    return Some((module, Arc::clone(&governing.list)));
                 }
                 let manifest = survey.modules.get(&module)?;
                 let mut list = BuildList::of_module(view, Arc::clone(manifest));
                 if let Some(workspace) = workspace {
-                    list.problems.push(outside_workspace(manifest, &workspace));
+                    let doubts = governing.map(|governing| governing.doubts.as_slice());
+                    match doubts {
+                        None | Some([]) => {
+                            list.problems.push(outside_workspace(manifest, &workspace));
+                        }
+                        Some(doubts) => list.problems.extend_from_slice(doubts),
+                    }
                 }
                 Some((module, Arc::new(list)))
             })

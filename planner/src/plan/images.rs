@@ -130,6 +130,7 @@ fn plan_group(
     };
     let version_problems = go_version_problems(group.list, &group.context);
     let cycle_problems = CycleProblems::of(&graph);
+    let back_edge_note = possible_back_edges(group.list);
     let package_files = PackageFiles::hash(sources, graph.packages());
     let collection = Collection {
         sources,
@@ -159,7 +160,7 @@ fn plan_group(
                     .map(unknown_back_edge),
             );
             if inputs.tier == Tier::Module {
-                problems.extend(possible_back_edges(group.list));
+                problems.extend(back_edge_note.clone());
             }
             let image = PlannedImage {
                 inputs,

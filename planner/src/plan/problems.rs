@@ -16,7 +16,7 @@ use crate::{
     standard_library,
     target::BuildContext,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A declared service whose directory holds no program.
 pub(super) fn not_a_program(graph: &PackageGraph, service: &Service) -> Option<Diagnostic> {
@@ -161,72 +161,98 @@ pub(super) fn go_version_problems(list: &BuildList, context: &BuildContext) -> V
     problems
 }
 
+/// As many packages of a cycle as are named.
+const CYCLE_NAMES: usize = 20;
+
 /// Import cycles and imports of programs, which Go refuses wherever they are reached.
 pub(super) struct CycleProblems {
-    by_package: BTreeMap<String, Vec<Diagnostic>>,
+    problems: Vec<Diagnostic>,
+    /// Which of them concern a package.
+    by_package: HashMap<String, Vec<usize>>,
 }
 
 impl CycleProblems {
     pub(super) fn of(graph: &PackageGraph) -> Self {
-        let mut by_package: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
+        let mut found = Self {
+            problems: Vec::new(),
+            by_package: HashMap::new(),
+        };
         for cycle in graph.cycles() {
             let names: Vec<&str> = cycle
                 .iter()
                 .map(|package| package.import_path.as_str())
                 .collect();
             let Some(first) = cycle.first() else { continue };
-            let problem = Diagnostic {
-                code: Code::ImportCycle,
-                severity: Severity::Error,
-                message: format!("import cycle not allowed: {}", names.join(", ")),
-                path: Some(first.local.directory.clone()),
-                position: None,
-                services: Vec::new(),
+            let more = match names.len().saturating_sub(CYCLE_NAMES) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
             };
-            for name in names {
-                by_package
-                    .entry(name.to_owned())
-                    .or_default()
-                    .push(problem.clone());
-            }
+            let shown = names[..names.len().min(CYCLE_NAMES)].join(", ");
+            let message = format!("import cycle not allowed: {shown}{more}");
+            found.add(
+                Code::ImportCycle,
+                message,
+                &first.local.directory,
+                names.iter().copied(),
+            );
         }
         for (importer, imported) in graph.imports_of_programs() {
             if importer.local.directory == imported.local.directory {
                 continue;
             }
-            by_package
-                .entry(importer.import_path.clone())
-                .or_default()
-                .push(Diagnostic {
-                    code: Code::ImportOfProgram,
-                    severity: Severity::Error,
-                    message: format!(
-                        "`{}` is a program, not an importable package",
-                        imported.import_path
-                    ),
-                    path: Some(importer.local.directory.clone()),
-                    position: None,
-                    services: Vec::new(),
-                });
+            let message = format!(
+                "`{}` is a program, not an importable package",
+                imported.import_path
+            );
+            let concerned = [importer.import_path.as_str()];
+            found.add(
+                Code::ImportOfProgram,
+                message,
+                &importer.local.directory,
+                concerned.into_iter(),
+            );
         }
-        Self { by_package }
+        found
+    }
+
+    fn add<'a>(
+        &mut self,
+        code: Code,
+        message: String,
+        directory: &RepoPath,
+        concerned: impl Iterator<Item = &'a str>,
+    ) {
+        for import_path in concerned {
+            self.by_package
+                .entry(import_path.to_owned())
+                .or_default()
+                .push(self.problems.len());
+        }
+        self.problems.push(Diagnostic {
+            code,
+            severity: Severity::Error,
+            message,
+            path: Some(directory.clone()),
+            position: None,
+            services: Vec::new(),
+        });
     }
 
     pub(super) fn reached_from(&self, graph: &PackageGraph, main: &str) -> Vec<Diagnostic> {
         if self.by_package.is_empty() {
             return Vec::new();
         }
-        let mut problems = Vec::new();
-        for package in graph.closure(main) {
-            problems.extend(
-                self.by_package
-                    .get(&package.import_path)
-                    .into_iter()
-                    .flatten()
-                    .cloned(),
-            );
-        }
-        problems
+        let reached: BTreeSet<usize> = graph
+            .closure(main)
+            .into_iter()
+            .filter_map(|package| self.by_package.get(&package.import_path))
+            .flatten()
+            .copied()
+            .collect();
+        reached
+            .into_iter()
+            .filter_map(|index| self.problems.get(index).cloned())
+            .collect()
     }
 }
 

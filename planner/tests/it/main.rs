@@ -5,5 +5,11 @@
     reason = "a test stops where its preparation fails"
 )]
 
+mod bad_input;
+mod doubt;
+#[cfg(unix)]
+mod hostile_disk;
 mod parser_invariants;
 mod parser_properties;
+mod purity;
+mod rendering;
