@@ -11,7 +11,7 @@ mod problems;
 use crate::{
     config::{self, Config},
     decide::{Baseline, ImageState, Reason, Verdict, decide},
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Severity},
     discover::{
         manifest, path_glob::PathGlobError, service_name::ServiceName, services::find_services,
     },
@@ -114,6 +114,8 @@ pub struct Plan {
     pub modules: Vec<PlannedModule>,
     /// What was noticed, sorted by severity, path, place and code.
     pub diagnostics: Vec<Diagnostic>,
+    /// Directories in which services may stand that could not be looked for, and why.
+    unseen: Vec<(RepoPath, Code)>,
 }
 
 /// A module of the tree.
@@ -196,6 +198,11 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
             })
             .collect(),
         diagnostics: findings.into_diagnostics(),
+        unseen: survey
+            .problems
+            .iter()
+            .filter_map(unseen_directory)
+            .collect(),
     })
 }
 
@@ -215,7 +222,11 @@ impl Plan {
     }
 
     /// Compares this plan with the images of an earlier one, and decides anew.
+    ///
+    /// A service of the baseline that is missing where the tree could not be read is not removed: it is rebuilt, in
+    /// doubt, with the inputs that it had.
     pub fn compare_with(&mut self, baseline: &[BaselineImage]) {
+        self.keep_unseen(baseline);
         let name = |inputs: &ImageInputs| (inputs.service.clone(), inputs.platform.clone());
         let by_name: HashMap<_, &BaselineImage> = baseline
             .iter()
@@ -244,6 +255,40 @@ impl Plan {
         self.removed = removed.into_iter().collect();
     }
 
+    fn keep_unseen(&mut self, baseline: &[BaselineImage]) {
+        let present: BTreeSet<String> = self
+            .images
+            .iter()
+            .map(|image| image.inputs.service.to_string())
+            .collect();
+        for old in baseline {
+            let doubts: BTreeSet<Code> = self
+                .unseen
+                .iter()
+                .filter(|(directory, _)| old.inputs.directory.starts_with(directory))
+                .map(|(_, code)| *code)
+                .collect();
+            if doubts.is_empty() || present.contains(old.inputs.service.as_str()) {
+                continue;
+            }
+            self.images.push(PlannedImage {
+                inputs: old.inputs.clone(),
+                keys: None,
+                doubts: doubts.into_iter().collect(),
+                tag: None,
+                verdict: Verdict::Rebuild,
+                reasons: Vec::new(),
+                graph: Arc::new(PackageGraph::default()),
+            });
+        }
+        self.images.sort_by_cached_key(|image| {
+            (
+                image.inputs.service.clone(),
+                image.inputs.platform.to_string(),
+            )
+        });
+    }
+
     /// The packages that the images are made of, sorted by import path, or those of one service.
     pub fn packages(&self, service: Option<&ServiceName>) -> Vec<PlannedPackage> {
         let mut packages = BTreeMap::new();
@@ -259,6 +304,20 @@ impl Plan {
         }
         packages.into_values().collect()
     }
+}
+
+/// Where a problem of the survey hides services: in a directory that can't be listed, in a submodule, or in a directory
+/// whose go.mod can't be read.
+fn unseen_directory(problem: &Diagnostic) -> Option<(RepoPath, Code)> {
+    let path = problem.path.as_ref()?;
+    if problem.severity != Severity::Error && problem.code != Code::Submodule {
+        return None;
+    }
+    let directory = match path.file_name() {
+        Some("go.mod") => path.parent()?,
+        _ => path.clone(),
+    };
+    Some((directory, problem.code))
 }
 
 fn planned_package(package: &Package) -> PlannedPackage {

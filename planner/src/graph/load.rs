@@ -46,7 +46,7 @@ pub(crate) struct Package {
 }
 
 /// The packages of one build list under one build context.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct PackageGraph {
     graph: DiGraph<Arc<Package>, ()>,
     nodes: HashMap<String, NodeIndex>,

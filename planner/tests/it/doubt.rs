@@ -397,3 +397,28 @@ fn a_sound_tree_equals_itself() {
     assert_eq!(sound.images[0].verdict, Verdict::Reuse);
     assert_eq!(sound.images[0].reasons, [Reason::Unchanged]);
 }
+
+#[test]
+fn a_service_that_can_not_be_looked_for_is_not_removed() {
+    let sound = plan(&sound_but([]), &PlanOptions::new()).expect("a plan");
+    for path in ["go.mod", "services", "services/api"] {
+        let tree = failing(path, TreeErrorKind::PermissionDenied);
+        let mut planned = plan(&tree, &PlanOptions::new()).expect("a plan");
+        assert!(planned.images.is_empty(), "{path}");
+        planned.compare_with(&baseline(&sound));
+        assert!(planned.removed.is_empty(), "{path}");
+        let [image] = planned.images.as_slice() else {
+            panic!("{path}: the service of the baseline is kept");
+        };
+        assert_eq!(
+            (image.keys, image.verdict),
+            (None, Verdict::Rebuild),
+            "{path}"
+        );
+        let codes = vec![Code::Unreadable];
+        assert_eq!(image.reasons, [Reason::Uncertain { codes }], "{path}");
+    }
+    let mut gone = plan(&tree_of([SOUND[0]]), &PlanOptions::new()).expect("a plan");
+    gone.compare_with(&baseline(&sound));
+    assert_eq!(gone.removed, ["api"]);
+}
