@@ -418,6 +418,16 @@ fn a_service_that_can_not_be_looked_for_is_not_removed() {
         let codes = vec![Code::Unreadable];
         assert_eq!(image.reasons, [Reason::Uncertain { codes }], "{path}");
     }
+    let without_services = || {
+        SOUND
+            .into_iter()
+            .filter(|(path, _)| !path.starts_with("services"))
+    };
+    let submodule = tree_of(without_services()).with_submodule("services/api");
+    let mut planned = plan(&submodule.expect("a clean path"), &PlanOptions::new()).expect("a plan");
+    planned.compare_with(&baseline(&sound));
+    assert!(planned.removed.is_empty());
+    assert_eq!(planned.images[0].keys, None);
     let mut gone = plan(&tree_of([SOUND[0]]), &PlanOptions::new()).expect("a plan");
     gone.compare_with(&baseline(&sound));
     assert_eq!(gone.removed, ["api"]);

@@ -144,6 +144,24 @@ fn names_that_are_not_utf_8_are_told_where_they_count() {
     ");
 }
 
+#[test]
+fn an_asset_whose_name_is_not_utf_8_leaves_no_key() {
+    let place = sound();
+    let declared = "[[service]]\ndir = \"services/api\"\nassets = [\"static/*\"]\n";
+    write(place.path(), "rebake.toml", declared);
+    write(place.path(), "static/x", "x");
+    assert_eq!(render(&open(place.path())), "api has a key\n");
+    let bad = OsStr::from_bytes(b"static/\xff");
+    if fs::write(place.path().join(bad), "x").is_err() {
+        // Some file systems hold no such name, so there is nothing to plan.
+        return;
+    }
+    insta::assert_snapshot!(render(&open(place.path())), @r"
+    api has no key
+    error[not-utf8] static: the name of the file `\xff` is not UTF-8; rename it (api)
+    ");
+}
+
 /// A tree that says how much the planner held of any file at once.
 struct Watched {
     tree: DiskTree,
