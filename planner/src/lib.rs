@@ -57,6 +57,7 @@ mod concurrent_map;
 pub mod config;
 pub mod decide;
 pub mod diagnostic;
+mod digest;
 pub mod discover;
 pub mod file_kind;
 pub mod go_version;
