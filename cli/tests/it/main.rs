@@ -1,3 +1,7 @@
 //! The command line as a user meets it, in one binary.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where the ground under it is missing"
+)]
 
 mod docs;
