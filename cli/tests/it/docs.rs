@@ -3,7 +3,8 @@
 use rebake_planner::config::parse_config;
 use std::{fs, path::Path, process::Command};
 
-fn document(path: &str) -> String {
+/// A text of the repository, by its path from the top.
+pub(crate) fn document(path: &str) -> String {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     fs::read_to_string(workspace.join(path)).unwrap()
 }
