@@ -75,3 +75,8 @@ pub mod standard_library;
 pub mod target;
 pub mod tree;
 pub mod wire;
+
+/// The example of the README is compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -64,36 +64,28 @@ fn quiet_says_nothing_but_why_it_failed() {
 fn colours_follow_the_flag_then_the_environment_then_the_terminal() {
     let shop = Shop::new();
     // No terminal stands behind a test, so there are colours only where somebody asks for them.
-    let cases: &[(&[&str], &[(&str, &str)], bool)] = &[
-        (&["plan"], &[], false),
-        (&["plan", "--color", "always"], &[], true),
-        (&["plan", "--color", "never"], &[], false),
-        (&["plan"], &[("CLICOLOR_FORCE", "1")], true),
-        (
-            &["plan"],
-            &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
-            false,
-        ),
-        (&["plan", "--color", "always"], &[("NO_COLOR", "1")], true),
-        (
-            &["plan", "--color", "never"],
-            &[("CLICOLOR_FORCE", "1")],
-            false,
-        ),
-        (
-            &["plan", "--color", "always", "--format", "json"],
-            &[],
-            false,
-        ),
-    ];
-    for (arguments, variables, coloured) in cases {
+    let check = |arguments: &[&str], variables: &[(&str, &str)], coloured: bool| {
         let answer = shop.run_with(arguments, variables);
         assert_eq!(
             answer.stdout.contains(ESCAPE),
-            *coloured,
+            coloured,
             "{arguments:?} {variables:?}"
         );
-    }
+    };
+    let force = ("CLICOLOR_FORCE", "1");
+    let no_color = ("NO_COLOR", "1");
+    check(&["plan"], &[], false);
+    check(&["plan", "--color", "always"], &[], true);
+    check(&["plan", "--color", "never"], &[], false);
+    check(&["plan"], &[force], true);
+    check(&["plan"], &[force, no_color], false);
+    check(&["plan", "--color", "always"], &[no_color], true);
+    check(&["plan", "--color", "never"], &[force], false);
+    check(
+        &["plan", "--color", "always", "--format", "json"],
+        &[],
+        false,
+    );
 }
 
 #[test]
