@@ -15,7 +15,7 @@
 //! | service name, directory | none | they name the answer; the main package's files and import path are in it | `the_name_of_a_service_changes_no_key` |
 //! | position in time or on disk | none | never an input | property tests of purity |
 //!
-//! The encoding is canonical ([`digest`](crate::digest)): every value is length-prefixed, every list counted, every
+//! The encoding is canonical (`digest.rs`): every value is length-prefixed, every list counted, every
 //! kind of key has a domain of its own, and the domain carries the version.
 
 use crate::{

@@ -1,6 +1,6 @@
 //! The services of a tree.
 //!
-//! In: a survey, the configuration and the caller's choices. Out: [`Service`]s, and how many main packages
+//! In: a survey, the configuration and the caller's choices. Out: `Service`s, and how many main packages
 //! were left out. It must never drop a main package silently.
 
 use super::{
