@@ -7,9 +7,8 @@
 use crate::{
     diagnostic::{Code, Fault, Located, Parsed, Position, Severity},
     discover::{
-        path_glob::PathGlob,
+        path_glob::{PathGlob, ServiceGlob},
         service_name::ServiceName,
-        services::{DeclaredService, ServiceGlob},
     },
     go_version::GoVersion,
     module_path::check_import_path,
@@ -34,6 +33,16 @@ pub struct Config {
     pub defaults: BuildSettings,
     /// The services that are amended or added, in order.
     pub service: Vec<Located<ServiceConfig>>,
+}
+
+/// A service that rebake.toml declares or amends.
+#[derive(Debug, Clone)]
+pub(crate) struct DeclaredService {
+    pub(crate) directory: RepoPath,
+    pub(crate) position: Position,
+    pub(crate) name: Option<ServiceName>,
+    pub(crate) assets: Vec<Located<PathGlob>>,
+    pub(crate) inputs: Vec<Located<PathGlob>>,
 }
 
 /// How images are built: for all services, or for one.

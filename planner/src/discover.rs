@@ -1,7 +1,7 @@
 //! What the tree holds: modules, workspaces, main packages, services.
 //!
-//! In: the tree and `rebake.toml`. Out: a [`Survey`](survey::Survey) of modules and candidate directories, and
-//! [`Service`](services::Service)s with valid, unique, stable names. It must never read a directory below
+//! In: the tree and `rebake.toml`. Out: a `Survey` of modules and candidate directories, and
+//! `Service`s with valid, unique, stable names. It must never read a directory below
 //! `testdata`, `vendor`, or a name that starts with `.` or `_`.
 
 pub mod manifest;

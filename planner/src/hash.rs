@@ -15,10 +15,11 @@
 //! | service name, directory | none | they name the answer; the main package's files and import path are in it | `the_name_of_a_service_changes_no_key` |
 //! | position in time or on disk | none | never an input | property tests of purity |
 //!
-//! The encoding is canonical: every value is length-prefixed, every list counted, every kind of key has
-//! a domain of its own, and the domain carries the version.
+//! The encoding is canonical (`digest.rs`): every value is length-prefixed, every list counted, every
+//! kind of key has a domain of its own, and the domain carries the version.
 
 use crate::{
+    digest::Encoder,
     file_kind::FileKind,
     inputs::{ImageInputs, SettingScope},
     tree::FileMode,
@@ -30,8 +31,6 @@ use std::{fmt, str::FromStr};
 const DEPENDENCY_DOMAIN: &str = "rebake 2026-11-24 dependency key v1";
 const IMAGE_DOMAIN: &str = "rebake 2026-11-24 image key v1";
 const TAG_DOMAIN: &str = "rebake 2026-11-24 service tag v1";
-const MANIFEST_DOMAIN: &str = "rebake 2026-11-24 manifest meaning v1";
-const LINK_DOMAIN: &str = "rebake 2026-11-24 symbolic link v1";
 
 /// A 256-bit key, shown as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,7 +118,7 @@ pub fn image_keys(inputs: &ImageInputs) -> ImageKeys {
         encoder.optional(module.sum.as_deref());
         encoder.optional(module.replacement.as_deref());
     }
-    let dependency = encoder.finish();
+    let dependency = Key(encoder.finish());
 
     let mut encoder = Encoder::new(IMAGE_DOMAIN);
     encoder.bytes(&dependency.0);
@@ -151,7 +150,7 @@ pub fn image_keys(inputs: &ImageInputs) -> ImageKeys {
     }
     ImageKeys {
         dependency,
-        image: encoder.finish(),
+        image: Key(encoder.finish()),
     }
 }
 
@@ -179,80 +178,7 @@ pub fn service_tag<'a>(platform_keys: impl IntoIterator<Item = (&'a str, Key)>) 
         encoder.text(platform);
         encoder.bytes(&key.0);
     }
-    ServiceTag(encoder.finish())
-}
-
-/// The digest of what a build takes from one manifest.
-pub(crate) fn manifest_digest<'a>(
-    facts: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-) -> crate::tree::ContentDigest {
-    let mut encoder = Encoder::new(MANIFEST_DOMAIN);
-    encoder.count(facts.len());
-    for (name, value) in facts {
-        encoder.text(name);
-        encoder.text(value);
-    }
-    crate::tree::ContentDigest(encoder.finish().0)
-}
-
-/// The digest of a file that is reached through links: their texts, and the content.
-pub(crate) fn linked_digest<'a>(
-    hops: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-    content: crate::tree::ContentDigest,
-) -> crate::tree::ContentDigest {
-    let mut encoder = Encoder::new(LINK_DOMAIN);
-    encoder.count(hops.len());
-    for (link, target) in hops {
-        encoder.text(link);
-        encoder.text(target);
-    }
-    encoder.bytes(content.as_bytes());
-    crate::tree::ContentDigest(encoder.finish().0)
-}
-
-/// The canonical encoding: lengths and counts as 64-bit little-endian numbers before what they count.
-struct Encoder {
-    domain: &'static str,
-    /// Gathered before it is hashed: one long update is many times faster than a short one a field.
-    encoded: Vec<u8>,
-}
-
-impl Encoder {
-    fn new(domain: &'static str) -> Self {
-        Self {
-            domain,
-            encoded: Vec::new(),
-        }
-    }
-
-    fn count(&mut self, count: usize) {
-        // A count never exceeds 64 bits on any platform that Rust supports.
-        self.encoded
-            .extend_from_slice(&(count as u64).to_le_bytes());
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.count(bytes.len());
-        self.encoded.extend_from_slice(bytes);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.bytes(text.as_bytes());
-    }
-
-    fn optional(&mut self, text: Option<&str>) {
-        match text {
-            None => self.count(0),
-            Some(text) => {
-                self.count(1);
-                self.text(text);
-            }
-        }
-    }
-
-    fn finish(self) -> Key {
-        Key(blake3::derive_key(self.domain, &self.encoded))
-    }
+    ServiceTag(Key(encoder.finish()))
 }
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ mod concurrent_map;
 pub mod config;
 pub mod decide;
 pub mod diagnostic;
+mod digest;
 pub mod discover;
 pub mod file_kind;
 pub mod go_version;
@@ -74,3 +75,8 @@ pub mod standard_library;
 pub mod target;
 pub mod tree;
 pub mod wire;
+
+/// The example of the README is compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,7 +10,6 @@
 
 use crate::{
     diagnostic::{Code, Diagnostic, Fault, Position, Severity},
-    discover::manifest::code_of,
     file_kind::FileKind,
     parse::{
         file_name::{self, FileClass, FileName},
@@ -213,7 +212,7 @@ impl<'a> Selection<'a> {
             return;
         }
         self.package.problems.push(Diagnostic {
-            code: code_of(kind),
+            code: kind.code(),
             severity: Severity::Error,
             message: format!("can't read this file of the package: {kind}"),
             path: Some(path.clone()),

@@ -5,7 +5,7 @@
 
 use crate::{
     concurrent_map::ConcurrentMap,
-    hash::linked_digest,
+    digest::linked_digest,
     parse::{
         c_file,
         go_file::{ConstraintHeader, GoFile, Include, header_is_complete_within, parse_go_file},

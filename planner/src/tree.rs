@@ -10,7 +10,7 @@ pub mod git;
 pub mod memory;
 pub mod view;
 
-use crate::path::RepoPath;
+use crate::{diagnostic::Code, path::RepoPath};
 use std::sync::Arc;
 
 /// What a planner needs of a source tree. One implementation reads a directory, one a git commit
@@ -222,4 +222,14 @@ pub enum TreeErrorKind {
     /// Anything else the store said.
     #[error("{0}")]
     Other(String),
+}
+
+impl TreeErrorKind {
+    /// The kind of finding that a failure to read is.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Submodule => Code::Submodule,
+            _ => Code::Unreadable,
+        }
+    }
 }

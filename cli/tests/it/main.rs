@@ -5,6 +5,13 @@
     reason = "a test stops where its preparation fails"
 )]
 
+mod command_line;
 mod docs;
+mod exit_codes;
+mod faults;
+mod files;
+mod json_schema;
+mod shop;
+mod streams;
 #[cfg(unix)]
 mod unreadable;

@@ -4,7 +4,7 @@
 //! It must never decide which module serves an import.
 
 use crate::{
-    diagnostic::{Code, Diagnostic, Fault, Located, Parsed, Severity},
+    diagnostic::{Diagnostic, Fault, Located, Parsed, Severity},
     parse::{
         go_mod::{GoMod, Strictness, parse_go_mod},
         go_sum::{ModuleSum, parse_go_sum},
@@ -131,18 +131,10 @@ pub(crate) fn diagnose(path: &RepoPath, faults: &[Fault]) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// The kind of finding that a failure to read is.
-pub(crate) fn code_of(kind: &TreeErrorKind) -> Code {
-    match kind {
-        TreeErrorKind::Submodule => Code::Submodule,
-        _ => Code::Unreadable,
-    }
-}
-
 /// A diagnostic for what can't be read.
 pub(crate) fn diagnose_unreadable(error: &TreeError) -> Diagnostic {
     Diagnostic {
-        code: code_of(&error.kind),
+        code: error.kind.code(),
         severity: Severity::Error,
         message: format!("can't read it: {}", error.kind),
         path: Some(error.path.clone()),

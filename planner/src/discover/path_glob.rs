@@ -83,6 +83,49 @@ impl FromStr for PathGlob {
     }
 }
 
+/// A glob over directories, anchored at the root; `x/**` includes `x` itself.
+#[derive(Debug, Clone)]
+pub struct ServiceGlob {
+    glob: PathGlob,
+    /// The part before `/**` at the end: the directory itself is chosen too.
+    base: Option<PathGlob>,
+}
+
+impl ServiceGlob {
+    /// Whether the glob chooses a directory.
+    pub fn matches(&self, directory: &RepoPath) -> bool {
+        self.glob.as_str() == "**"
+            || self.glob.matches(directory)
+            || self
+                .base
+                .as_ref()
+                .is_some_and(|base| base.matches(directory))
+    }
+
+    /// The glob as it counts.
+    pub fn as_str(&self) -> &str {
+        self.glob.as_str()
+    }
+
+    /// The directory that holds everything that the glob can choose.
+    pub(crate) fn fixed_prefix(&self) -> &RepoPath {
+        self.glob.fixed_prefix()
+    }
+}
+
+impl FromStr for ServiceGlob {
+    type Err = PathGlobError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let glob: PathGlob = text.parse()?;
+        let base = match glob.as_str().strip_suffix("/**") {
+            Some(base) => Some(base.parse()?),
+            None => None,
+        };
+        Ok(Self { glob, base })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

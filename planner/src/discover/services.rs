@@ -1,17 +1,17 @@
 //! The services of a tree.
 //!
-//! In: a survey, the configuration and the caller's choices. Out: [`Service`]s, and how many main packages
+//! In: a survey, the configuration and the caller's choices. Out: `Service`s, and how many main packages
 //! were left out. It must never drop a main package silently.
 
 use super::{
     manifest::Manifest,
-    path_glob::{PathGlob, PathGlobError},
+    path_glob::{PathGlob, ServiceGlob},
     service_name::{NameSource, ServiceName, name_services},
     survey::{Candidate, Survey, import_path_in},
 };
 use crate::{
-    config::FILE_NAME,
-    diagnostic::{Code, Diagnostic, Located, Position, Severity},
+    config::{DeclaredService, FILE_NAME},
+    diagnostic::{Code, Diagnostic, Located, Severity},
     file_kind::FileKind,
     package::{Presence, select_files},
     parse::{
@@ -24,58 +24,10 @@ use crate::{
     tree::EntryKind,
 };
 use rayon::prelude::*;
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 /// The globs that choose services where nobody chose.
 pub const DEFAULT_GLOBS: [&str; 3] = ["services/**", "cmd/**", "apps/**"];
-
-/// A glob over directories, anchored at the root; `x/**` includes `x` itself.
-#[derive(Debug, Clone)]
-pub struct ServiceGlob {
-    glob: PathGlob,
-    /// The part before `/**` at the end: the directory itself is chosen too.
-    base: Option<PathGlob>,
-}
-
-impl ServiceGlob {
-    /// Whether the glob chooses a directory.
-    pub fn matches(&self, directory: &RepoPath) -> bool {
-        self.glob.as_str() == "**"
-            || self.glob.matches(directory)
-            || self
-                .base
-                .as_ref()
-                .is_some_and(|base| base.matches(directory))
-    }
-
-    /// The glob as it counts.
-    pub fn as_str(&self) -> &str {
-        self.glob.as_str()
-    }
-}
-
-impl FromStr for ServiceGlob {
-    type Err = PathGlobError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let glob: PathGlob = text.parse()?;
-        let base = match glob.as_str().strip_suffix("/**") {
-            Some(base) => Some(base.parse()?),
-            None => None,
-        };
-        Ok(Self { glob, base })
-    }
-}
-
-/// A service that rebake.toml declares or amends.
-#[derive(Debug, Clone)]
-pub(crate) struct DeclaredService {
-    pub(crate) directory: RepoPath,
-    pub(crate) position: Position,
-    pub(crate) name: Option<ServiceName>,
-    pub(crate) assets: Vec<Located<PathGlob>>,
-    pub(crate) inputs: Vec<Located<PathGlob>>,
-}
 
 /// A service: a main package that becomes an image.
 #[derive(Debug, Clone)]
@@ -150,7 +102,7 @@ pub(crate) fn find_services(
         found.push(Found {
             directory: directory.clone(),
             module: Arc::clone(&main.module),
-            fixed_prefix: glob.map_or_else(RepoPath::root, |glob| glob.glob.fixed_prefix().clone()),
+            fixed_prefix: glob.map_or_else(RepoPath::root, |glob| glob.fixed_prefix().clone()),
             declaration,
         });
     }

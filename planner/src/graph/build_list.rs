@@ -637,7 +637,7 @@ impl BuildList {
                         ),
                     ),
                     Err(error) => broken(
-                        manifest::code_of(&error.kind),
+                        error.kind.code(),
                         format!("can't read go.mod there: {error}"),
                     ),
                 },

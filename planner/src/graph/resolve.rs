@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     diagnostic::{Code, Diagnostic},
-    discover::manifest::code_of,
     module_path,
     parse::go_mod::ModuleVersion,
     path::RepoPath,
@@ -152,7 +151,7 @@ pub(crate) fn resolve(
 
 fn unreadable(error: &TreeError) -> Resolution {
     Resolution::Refused {
-        code: code_of(&error.kind),
+        code: error.kind.code(),
         message: format!("can't read {error}"),
         because: None,
     }

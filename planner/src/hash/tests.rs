@@ -198,7 +198,8 @@ fn the_name_of_a_service_changes_no_key() {
 
 #[test]
 fn lists_of_different_shapes_never_meet() {
-    let encode = |texts: &[&str]| manifest_digest(texts.iter().map(|text| (*text, "")));
+    let encode =
+        |texts: &[&str]| crate::digest::manifest_digest(texts.iter().map(|text| (*text, "")));
     assert_ne!(encode(&["ab"]), encode(&["a", "b"]));
     assert_ne!(encode(&["ab", "c"]), encode(&["a", "bc"]));
     assert_ne!(encode(&[]), encode(&[""]));

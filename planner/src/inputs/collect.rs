@@ -11,6 +11,7 @@ use super::{
 use crate::{
     config::FILE_NAME,
     diagnostic::{Code, Diagnostic, Located, Severity},
+    digest::manifest_digest,
     discover::{
         manifest::{Manifest, diagnose_unreadable},
         path_glob::PathGlob,
@@ -21,7 +22,6 @@ use crate::{
         build_list::{BuildList, Mode, ModuleSource, holds_file},
         load::{Package, PackageGraph},
     },
-    hash::manifest_digest,
     path::RepoPath,
     sources::Sources,
     target::{BuildContext, BuildFlag, Cgo},

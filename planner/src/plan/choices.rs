@@ -6,11 +6,8 @@
 use super::PlanOptions;
 use crate::{
     concurrent_map::ConcurrentMap,
-    config::{BuildSettings, Config},
-    discover::{
-        path_glob::PathGlobError,
-        services::{DeclaredService, ServiceGlob},
-    },
+    config::{BuildSettings, Config, DeclaredService},
+    discover::path_glob::{PathGlobError, ServiceGlob},
     go_version::GoVersion,
     graph::build_list::BuildList,
     path::RepoPath,

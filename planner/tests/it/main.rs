@@ -2,11 +2,14 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test stops where its preparation fails"
 )]
 
+mod architecture;
 mod bad_input;
 mod doubt;
+mod files;
 #[cfg(unix)]
 mod hostile_disk;
 mod parser_invariants;

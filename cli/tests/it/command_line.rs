@@ -1,0 +1,45 @@
+//! The help texts: docs/command-line.md holds what the program prints.
+
+use crate::{docs::document, shop::Shop};
+
+#[test]
+fn the_reference_of_the_command_line_is_what_help_prints() {
+    let shop = Shop::new();
+    let reference = document("docs/command-line.md");
+    let help = |arguments: &[&str]| {
+        let answer = shop.run(arguments);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        let lines = answer.stdout.lines();
+        lines
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect::<String>()
+    };
+    let verbs = ["plan", "inputs", "graph", "demo", "explain", "schema"];
+    for verb in verbs {
+        let text = help(&[verb, "--help"]);
+        assert!(
+            reference.contains(&text),
+            "`cargo xtask generate` brings docs/command-line.md up to date with\n{text}"
+        );
+    }
+    let text = help(&["--help"]);
+    assert!(reference.contains(&text), "{text}");
+    assert_eq!(reference.matches("\n## ").count(), verbs.len());
+}
+
+#[test]
+fn every_verb_and_flag_is_explained() {
+    let reference = document("docs/command-line.md");
+    let lines: Vec<&str> = reference.lines().collect();
+    for (number, line) in lines.iter().enumerate() {
+        let is_flag = line.trim_start().starts_with('-') && !line.trim_start().starts_with("- ");
+        if is_flag {
+            let explanation = lines.get(number + 1).copied().unwrap_or_default();
+            assert!(
+                !explanation.trim().is_empty(),
+                "line {} has no explanation: {line}",
+                number + 1
+            );
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The sample monorepo in a directory, and the program run in it with an empty environment.
+
+use rebake_fixtures::entry::write_entries;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// A copy of the sample monorepo that a test may change.
+pub(crate) struct Shop {
+    directory: tempfile::TempDir,
+}
+
+/// What a run of the program left behind.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Shop {
+    pub(crate) fn new() -> Self {
+        let shop = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        write_entries(&rebake_fixtures::demo(), &shop.root()).unwrap();
+        shop
+    }
+
+    /// The root of the tree, in a directory called `shop`, since the output greets with that name.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.directory.path().join("shop")
+    }
+
+    pub(crate) fn write(&self, path: &str, content: &str) {
+        let path = self.root().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
+        self.run_with(arguments, &[])
+    }
+
+    /// Runs the program with nothing but these variables in its environment.
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Answer {
+        let output = program(&self.root())
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        Answer::from(output)
+    }
+}
+
+impl From<Output> for Answer {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn program(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rebake"));
+    command
+        .current_dir(directory)
+        .env_clear()
+        .stdin(Stdio::null());
+    command
+}
