@@ -15,7 +15,7 @@ use rebake_planner::{
     tree::{
         SourceTree,
         disk::DiskTree,
-        git::{GitError, Repository},
+        git::{GitError, Repository, inspect_commit},
     },
     wire::{Root, VersionControl},
 };
@@ -89,8 +89,10 @@ pub(crate) fn plan_tree(
             let commit = repository.resolve(revision).map_err(GitError::from)?;
             let source = repository.tree_at(commit, &root.directory)?;
             let commit = Some(commit.to_string());
+            let mut planned = plan(&source, &options)?;
+            inspect_commit(&source, &mut planned);
             (
-                plan(&source, &options)?,
+                planned,
                 Root {
                     vcs: VersionControl::Git,
                     commit,

@@ -30,6 +30,7 @@ mod tests;
 
 pub use attributes::CheckoutFilter;
 pub use error::GitError;
+pub use inspection::inspect_commit;
 pub use lfs::is_lfs_pointer;
 pub use repository::{CommitId, MergeBaseError, Repository, RepositoryError, RevisionError};
 pub use status::{Change, ChangeKind};

@@ -209,6 +209,12 @@ impl Objects {
         })
     }
 
+    /// The length of an object, without its content; nothing where it can't be had.
+    pub(super) fn size(&self, id: &ObjectId) -> Option<u64> {
+        self.with_repository(|repository| repository.find_header(*id).ok())
+            .map(|header| header.size())
+    }
+
     /// Hands the content of a blob to a function without copying it.
     pub(super) fn with_blob<T>(
         &self,
@@ -247,7 +253,9 @@ impl Objects {
 
     fn missing(&self, id: &ObjectId, kind: Kind) -> TreeErrorKind {
         TreeErrorKind::MissingObject(match self.completeness {
-            Completeness::Complete => format!("the {kind} {id} is missing"),
+            Completeness::Complete => format!(
+                "the {kind} {id} is missing; `git fsck` lists all that is, and a fresh clone has it"
+            ),
             Completeness::Partial => format!(
                 "the {kind} {id} was left out of this partial clone; fetch it with `git fetch --refetch --no-filter`, or plan from the directory"
             ),

@@ -171,6 +171,17 @@ impl GitTree {
         use_it(directory.entry(name).ok_or(TreeErrorKind::NotFound)?)
     }
 
+    /// The content of a regular file of at most `limit` bytes; nothing for a longer one, which is not unpacked, and
+    /// for one that can't be read.
+    pub(super) fn small_file(&self, path: &RepoPath, limit: usize) -> Option<Vec<u8>> {
+        let (id, _) = self.file(path).ok()?;
+        let size = usize::try_from(self.objects.size(&id)?).ok()?;
+        if size > limit {
+            return None;
+        }
+        self.objects.blob(&id, ReadLimit::Whole).ok()
+    }
+
     fn file(&self, path: &RepoPath) -> Result<(ObjectId, FileMode), TreeErrorKind> {
         self.with_entry(path, TreeErrorKind::NotAFile, |entry| match entry.kind {
             NodeKind::File(mode) => Ok((entry.id, mode)),

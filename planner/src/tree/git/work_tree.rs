@@ -314,7 +314,7 @@ impl WorkTreeState {
         RepoPath::new(path.strip_prefix(&self.root)?).ok()
     }
 
-    fn submodule_of(&self, path: &RepoPath) -> Option<(Option<&Self>, RepoPath)> {
+    pub(super) fn submodule_of(&self, path: &RepoPath) -> Option<(Option<&Self>, RepoPath)> {
         // Sorted, and no submodule lies in another of the same repository.
         let next = self
             .submodules

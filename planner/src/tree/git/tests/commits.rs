@@ -156,7 +156,9 @@ fn equal_content_has_one_identity_found_without_reading_it() {
     let missing = text(&tree, "b").unwrap_err();
     assert_eq!(
         missing,
-        TreeErrorKind::MissingObject(format!("the blob {blob} is missing"))
+        TreeErrorKind::MissingObject(format!(
+            "the blob {blob} is missing; `git fsck` lists all that is, and a fresh clone has it"
+        ))
     );
 }
 

@@ -1,6 +1,8 @@
-use super::sandbox::Sandbox;
-use crate::plan::{PlanOptions, plan};
+use super::sandbox::{Sandbox, path};
+use crate::plan::{Plan, PlanError, PlanOptions, plan};
+use crate::tree::git::inspect_commit;
 use crate::tree::{SourceTree, disk::DiskTree};
+use rebake_fixtures::{Content, cases, entry::write_entries};
 use std::fs;
 
 fn shop() -> Sandbox {
@@ -33,6 +35,60 @@ fn a_plan_of_a_commit_equals_a_plan_of_its_checkout() {
     };
     assert_eq!(keys(&disk), keys(&sandbox.head_tree("repo")));
     assert_eq!(keys(&disk).len(), 1);
+}
+
+#[test]
+fn every_sample_tree_plans_from_a_commit_as_from_its_checkout() {
+    let sandbox = Sandbox::with_repository();
+    let samples: Vec<_> = cases()
+        .unwrap()
+        .into_iter()
+        // A directory that holds nothing is in no commit, and may be told differently.
+        .filter(|case| {
+            case.entries
+                .iter()
+                .all(|entry| entry.content != Content::Directory)
+        })
+        .collect();
+    let place = |topic: &str, name: &str| format!("{topic}/{name}");
+    for case in &samples {
+        let directory = sandbox.path("repo").join(place(&case.topic, &case.name));
+        fs::create_dir_all(&directory).unwrap();
+        write_entries(&case.entries, directory.as_std_path()).unwrap();
+    }
+    sandbox.git("repo", &["add", "--all", "--force"]);
+    sandbox.git("repo", &["commit", "--quiet", "--message=x"]);
+    let repository = sandbox.repository("repo");
+    let head = repository.head().unwrap().unwrap();
+    let mut options = PlanOptions::new();
+    options.services = vec!["**".to_owned()];
+    let mut with_keys = 0;
+    for case in &samples {
+        let root = path(&place(&case.topic, &case.name));
+        let disk = DiskTree::open(&sandbox.path("repo").join(root.as_tree_str())).unwrap();
+        let of_disk = plan(&disk, &options);
+        let of_commit = plan(&repository.tree(head, &root).unwrap(), &options);
+        let (of_disk, of_commit) = match (of_disk, of_commit) {
+            (Ok(of_disk), Ok(of_commit)) => (of_disk, of_commit),
+            (of_disk, of_commit) => {
+                let error =
+                    |planned: Result<Plan, PlanError>| planned.err().map(|error| error.to_string());
+                assert_eq!(error(of_disk), error(of_commit), "{root}");
+                continue;
+            }
+        };
+        assert_eq!(of_disk.images.len(), of_commit.images.len(), "{root}");
+        for (disk, commit) in of_disk.images.iter().zip(&of_commit.images) {
+            assert_eq!(disk.inputs, commit.inputs, "{root}");
+            assert_eq!(disk.keys, commit.keys, "{root}");
+            with_keys += usize::from(disk.keys.is_some());
+        }
+        assert_eq!(of_disk.diagnostics, of_commit.diagnostics, "{root}");
+    }
+    assert!(
+        with_keys > samples.len() / 2,
+        "{with_keys} images have keys"
+    );
 }
 
 /// The findings about the inputs of a checkout, as code and path.
@@ -98,16 +154,107 @@ fn inputs_that_git_rewrites_are_named() {
     );
 }
 
-#[test]
-fn pointers_of_git_lfs_are_named() {
-    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+
+/// A shop that embeds `lib/big.bin`, which is not there yet.
+fn shop_with_big_file() -> Sandbox {
     let sandbox = shop();
     sandbox.write(
         "repo/lib/lib.go",
         "package lib\n\nimport _ \"embed\"\n\n//go:embed big.bin\nvar big string\n",
     );
-    sandbox.write("repo/lib/big.bin", pointer);
+    sandbox
+}
+
+#[test]
+fn pointers_of_git_lfs_are_named() {
+    let sandbox = shop_with_big_file();
+    sandbox.write("repo/lib/big.bin", POINTER);
     sandbox.write("repo/.gitattributes", "*.bin filter=lfs\n");
     sandbox.commit("repo");
     assert_eq!(findings(&sandbox), [finding("lfs-pointer", "lib/big.bin")]);
+}
+
+#[test]
+fn pointers_of_git_lfs_are_named_without_an_attribute_that_announces_them() {
+    let sandbox = shop_with_big_file();
+    let named = [finding("lfs-pointer", "lib/big.bin")];
+    sandbox.write("repo/lib/big.bin", POINTER);
+    sandbox.commit("repo");
+    assert_eq!(findings(&sandbox), named);
+    sandbox.settle("repo");
+    assert_eq!(findings(&sandbox), named);
+
+    // The index still knows the size of the content that was replaced.
+    sandbox.write("repo/lib/big.bin", "x".repeat(5000));
+    sandbox.commit("repo");
+    sandbox.settle("repo");
+    assert!(findings(&sandbox).is_empty());
+    sandbox.write("repo/lib/big.bin", POINTER);
+    assert_eq!(findings(&sandbox), named);
+
+    let text = format!("{POINTER}{}", "x".repeat(1024));
+    sandbox.write("repo/lib/big.bin", text);
+    assert!(findings(&sandbox).is_empty());
+}
+
+#[test]
+fn pointers_that_a_commit_holds_are_named_whatever_the_checkout_holds() {
+    let sandbox = shop_with_big_file();
+    sandbox.write("repo/lib/big.bin", POINTER);
+    sandbox.commit("repo");
+    sandbox.write("repo/lib/big.bin", "content");
+    let tree = sandbox.head_tree("repo");
+    let mut planned = plan(&tree, &PlanOptions::new()).unwrap();
+    let before: Vec<_> = planned.images.iter().map(|image| image.keys).collect();
+    assert!(planned.diagnostics.is_empty());
+    inspect_commit(&tree, &mut planned);
+    let after: Vec<_> = planned.images.iter().map(|image| image.keys).collect();
+    assert_eq!(before, after);
+    let found: Vec<_> = planned
+        .diagnostics
+        .iter()
+        .map(|found| {
+            (
+                found.code.as_str(),
+                found.path.clone(),
+                found.services.clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [(
+            "lfs-pointer",
+            Some(path("lib/big.bin")),
+            vec!["api".to_owned()]
+        )]
+    );
+}
+
+#[test]
+fn inputs_in_a_submodule_are_held_against_its_own_index() {
+    let sandbox = shop();
+    fs::remove_dir_all(sandbox.path("repo/lib")).unwrap();
+    sandbox.git(".", &["init", "--quiet", "--initial-branch=main", "lib"]);
+    sandbox.write("lib/lib.go", "package lib\n");
+    sandbox.write("lib/stamped.go", "package lib\n\n// $Id$\n");
+    sandbox.write("lib/.gitattributes", "*.go ident\n");
+    sandbox.commit("lib");
+    let url = sandbox.url("lib");
+    sandbox.git("repo", &["rm", "--quiet", "-r", "--cached", "lib"]);
+    sandbox.git("repo", &["submodule", "--quiet", "add", &url, "lib"]);
+    sandbox.commit("repo");
+    assert_eq!(
+        findings(&sandbox),
+        [finding("filtered-content", "lib/stamped.go")]
+    );
+    sandbox.write("repo/lib/new.go", "package lib\n");
+    assert_eq!(
+        findings(&sandbox),
+        [
+            finding("untracked-input", "lib/new.go"),
+            finding("filtered-content", "lib/stamped.go")
+        ]
+    );
 }
