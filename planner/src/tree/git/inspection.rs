@@ -20,14 +20,27 @@ use crate::tree::{ReadLimit, SourceTree as _};
 use gix::ObjectId;
 use gix::bstr::BStr;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Adds to a plan of a commit which of its inputs are Git LFS pointers. `tree` is the tree that was planned.
 ///
 /// Only files as small as a pointer are read. What can't be read is left to the plan, which has read it before.
 pub fn inspect_commit(tree: &GitTree, plan: &mut Plan) {
     let mut findings = InputFindings::about(plan);
-    let paths: Vec<RepoPath> = findings.services.keys().cloned().collect();
+    // A pointer is not Go, so an image with a key has none among its Go files, which are most of all files.
+    let paths: BTreeSet<RepoPath> = plan
+        .images
+        .iter()
+        .flat_map(|image| {
+            let files = image.inputs.files.iter();
+            files.filter(|file| match file.kind {
+                FileKind::Manifest => false,
+                FileKind::Go | FileKind::Cgo => image.keys.is_none(),
+                _ => true,
+            })
+        })
+        .map(|file| file.path.clone())
+        .collect();
     let pointers: Vec<&RepoPath> = paths
         .par_iter()
         .filter(|path| {
