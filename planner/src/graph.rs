@@ -10,4 +10,5 @@ mod embed;
 pub(crate) mod load;
 pub(crate) mod replacements;
 pub(crate) mod resolve;
+pub(crate) mod updates_needed;
 pub(crate) mod vendor;

@@ -112,7 +112,7 @@ pub fn image_keys(inputs: &ImageInputs) -> ImageKeys {
     encoder.text(inputs.tier.as_str());
     encode_settings(&mut encoder, inputs, SettingScope::Dependencies);
     encoder.count(inputs.modules.len());
-    for module in &inputs.modules {
+    for module in inputs.modules.iter() {
         encoder.text(&module.path);
         encoder.text(&module.version);
         encoder.optional(module.sum.as_deref());

@@ -12,7 +12,7 @@ use crate::{
     tree::{ContentDigest, FileMode},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub(crate) mod collect;
 pub(crate) mod package_files;
@@ -106,8 +106,8 @@ pub struct ImageInputs {
     pub files: Vec<InputFile>,
     /// What the build takes from the manifests.
     pub facts: Vec<ManifestFact>,
-    /// The third-party modules.
-    pub modules: Vec<ThirdPartyModule>,
+    /// The third-party modules. Images of one build list mostly have the same ones, and share them.
+    pub modules: Arc<Vec<ThirdPartyModule>>,
     /// Toolchain, platform, tags, flags: everything that is neither a file nor a manifest.
     pub settings: BTreeMap<Setting, String>,
 }

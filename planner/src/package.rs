@@ -18,7 +18,7 @@ use crate::{
     path::RepoPath,
     sources::Sources,
     target::{BuildContext, Cgo},
-    tree::{EntryKind, TreeError, TreeErrorKind, view::Directory},
+    tree::{ContentDigest, Entry, EntryKind, TreeError, TreeErrorKind, view::Directory},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -57,6 +57,8 @@ pub(crate) struct Origin {
 pub(crate) struct SelectedFile {
     pub(crate) name: Box<str>,
     pub(crate) kind: FileKind,
+    /// The digest of its content, where it is known already and no link leads to the file.
+    pub(crate) digest: Option<ContentDigest>,
 }
 
 /// Whether a directory holds anything to build.
@@ -92,7 +94,7 @@ struct Selection<'a> {
     package: PackageFiles,
     /// All names that take part in the check for case-insensitive collisions.
     checked_names: Vec<&'a str>,
-    capital_assembler: Vec<&'a str>,
+    capital_assembler: Vec<(&'a Entry, Option<ContentDigest>)>,
     first_file: Option<&'a str>,
     tests: usize,
 }
@@ -152,9 +154,9 @@ pub(crate) fn select_files(
             },
         }
         if name.class() == FileClass::Go {
-            selection.go_file(sources, &entry.name, &name, &path);
+            selection.go_file(sources, entry, &name, &path);
         } else {
-            selection.other_file(sources, &entry.name, &name, &path);
+            selection.other_file(sources, entry, &name, &path);
         }
     }
     for bytes in &directory.not_utf8 {
@@ -239,21 +241,24 @@ impl<'a> Selection<'a> {
     fn go_file(
         &mut self,
         sources: &Sources<'_>,
-        entry_name: &'a str,
+        entry: &'a Entry,
         name: &FileName,
         path: &RepoPath,
     ) {
+        let entry_name: &'a str = &entry.name;
         if !name.matches(self.context) {
             self.checked_names.push(entry_name);
             return;
         }
-        let read: Result<Arc<GoFile>, TreeError> = if name.is_test() {
-            sources.test_file(path)
+        let read: Result<(Arc<GoFile>, Option<ContentDigest>), TreeError> = if name.is_test() {
+            let file = sources.test_file(self.directory, entry, path);
+            file.map(|file| (file, None))
         } else {
-            sources.go_file(path).map(|source| source.file)
+            let source = sources.go_file(self.directory, entry, path);
+            source.map(|source| (source.file, Some(source.digest)))
         };
-        let file = match read {
-            Ok(file) => file,
+        let (file, digest) = match read {
+            Ok(read) => read,
             Err(error) => return self.unreadable(path, &error.kind, name),
         };
         // go/build decides about the constraint first: a file that is not for this context may be
@@ -277,8 +282,8 @@ impl<'a> Selection<'a> {
         match role {
             Role::Ignored => {}
             Role::Test => self.tests += 1,
-            Role::Source => self.compile(entry_name, &file, FileKind::Go),
-            Role::CgoSource => self.compile(entry_name, &file, FileKind::Cgo),
+            Role::Source => self.compile(entry, &file, FileKind::Go, digest),
+            Role::CgoSource => self.compile(entry, &file, FileKind::Cgo, digest),
         }
     }
 
@@ -329,11 +334,15 @@ impl<'a> Selection<'a> {
         }
     }
 
-    fn compile(&mut self, entry_name: &str, file: &GoFile, kind: FileKind) {
-        self.package.files.push(SelectedFile {
-            name: entry_name.into(),
-            kind,
-        });
+    fn compile(
+        &mut self,
+        entry: &Entry,
+        file: &GoFile,
+        kind: FileKind,
+        digest: Option<ContentDigest>,
+    ) {
+        let entry_name = &*entry.name;
+        self.select(entry, kind, digest);
         if file.state == HeaderState::ImportsLost {
             return;
         }
@@ -381,20 +390,32 @@ impl<'a> Selection<'a> {
         }
     }
 
+    fn select(&mut self, entry: &Entry, kind: FileKind, digest: Option<ContentDigest>) {
+        let is_behind_links = entry.kind == EntryKind::Symlink || !self.directory.links.is_empty();
+        self.package.files.push(SelectedFile {
+            name: entry.name.clone(),
+            kind,
+            digest: digest.filter(|_| !is_behind_links),
+        });
+    }
+
     fn other_file(
         &mut self,
         sources: &Sources<'_>,
-        entry_name: &'a str,
+        entry: &'a Entry,
         name: &FileName,
         path: &RepoPath,
     ) {
+        let entry_name: &'a str = &entry.name;
         self.checked_names.push(entry_name);
         if !name.matches(self.context) {
             return;
         }
+        let mut digest = None;
         if name.class() != FileClass::Syso {
             match sources.other_file(path) {
                 Ok(other) => {
+                    digest = Some(other.digest);
                     let holds = match &other.constraint {
                         ConstraintHeader::Absent => true,
                         ConstraintHeader::Present(constraint) => {
@@ -419,15 +440,12 @@ impl<'a> Selection<'a> {
             FileClass::Swig | FileClass::SwigCxx => FileKind::Swig,
             FileClass::Syso => FileKind::Syso,
             FileClass::PreprocessedAssembler => {
-                self.capital_assembler.push(entry_name);
+                self.capital_assembler.push((entry, digest));
                 return;
             }
             FileClass::Go => return,
         };
-        self.package.files.push(SelectedFile {
-            name: entry_name.into(),
-            kind,
-        });
+        self.select(entry, kind, digest);
     }
 
     fn finish(mut self) -> PackageFiles {
@@ -442,11 +460,8 @@ impl<'a> Selection<'a> {
             Presence::AllExcluded
         };
         if uses_cgo {
-            for name in std::mem::take(&mut self.capital_assembler) {
-                self.package.files.push(SelectedFile {
-                    name: name.into(),
-                    kind: FileKind::Assembler,
-                });
+            for (entry, digest) in std::mem::take(&mut self.capital_assembler) {
+                self.select(entry, FileKind::Assembler, digest);
             }
         }
         self.check_names();
@@ -463,7 +478,17 @@ impl<'a> Selection<'a> {
     fn check_names(&mut self) {
         let mut folded: BTreeMap<String, &str> = BTreeMap::new();
         let mut collision = None;
-        for name in &self.checked_names {
+        // Names are unique, so they can only collide where folding changes one of them.
+        let folds = |name: &&str| {
+            name.bytes()
+                .any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
+        };
+        let checked: &[&str] = if self.checked_names.iter().any(folds) {
+            &self.checked_names
+        } else {
+            &[]
+        };
+        for name in checked {
             if let Some(other) = folded.insert(fold_case(name), name) {
                 collision = Some((other.to_owned(), (*name).to_owned()));
                 break;

@@ -5,7 +5,7 @@
 //! anything that is not UTF-8: what can't be such a path is an error at the door where it came in.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 /// A path relative to the root of a source tree: UTF-8, separated by `/`, without `.`, `..` and empty
 /// elements. The root itself is the empty path; it is shown as `.`.
@@ -13,6 +13,10 @@ use std::{fmt, sync::Arc};
 /// Ordered by bytes, so that a sorted list is the same on every machine. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoPath(Arc<str>);
+
+thread_local! {
+    static JOINED: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// Why a string is not a [`RepoPath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,10 +94,16 @@ impl RepoPath {
     pub fn child(&self, name: &str) -> Self {
         debug_assert!(!name.is_empty() && !name.contains('/') && name != "." && name != "..");
         if self.is_root() {
-            Self(Arc::from(name))
-        } else {
-            Self(Arc::from(format!("{}/{name}", self.0)))
+            return Self(Arc::from(name));
         }
+        // Made in a buffer that stays: paths are made by the thousand, and only the last copy is kept.
+        JOINED.with_borrow_mut(|joined| {
+            joined.clear();
+            joined.push_str(&self.0);
+            joined.push('/');
+            joined.push_str(name);
+            Self(Arc::from(joined.as_str()))
+        })
     }
 
     /// The directory that holds this path; nothing for the root.

@@ -355,7 +355,7 @@ fn chain_to(graph: &PackageGraph, main: &str, path: &RepoPath) -> Vec<String> {
     let closure = graph.closure(main);
     let holder = closure
         .iter()
-        .find(|package| package.files.iter().any(|(file, _)| file == path))
+        .find(|package| package.files.iter().any(|file| file.path == *path))
         .or_else(|| {
             closure
                 .iter()

@@ -8,15 +8,17 @@ use crate::{
     digest::linked_digest,
     parse::{
         c_file,
-        go_file::{ConstraintHeader, GoFile, Include, header_is_complete_within, parse_go_file},
+        go_file::{
+            ConstraintHeader, GoFile, Include, parse_go_file, parse_header, parse_header_within,
+        },
     },
     path::RepoPath,
     tree::{
-        ContentDigest, ContentIdentity, ReadLimit, SourceTree, TreeError, TreeErrorKind,
-        view::TreeView,
+        ContentDigest, ContentIdentity, Entry, ReadLimit, SourceTree, TreeError, TreeErrorKind,
+        view::{Directory, TreeView},
     },
 };
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc, thread::LocalKey};
 
 /// As much of a test file as nearly always holds its package clause and imports.
 const TEST_FILE_PREFIX: usize = 4 * 1024;
@@ -26,10 +28,32 @@ const TEST_FILE_PREFIX: usize = 4 * 1024;
 pub(crate) const LARGEST_HELD: usize = 64 * 1024 * 1024;
 
 /// The content of a file.
-enum Content {
-    Whole(Vec<u8>),
+enum Content<'buffer> {
+    Whole(&'buffer [u8]),
     /// The first bytes of a file that is too long to be held.
-    Start(Vec<u8>),
+    Start(&'buffer [u8]),
+}
+
+/// A buffer that grew beyond this is given back: one long file should not cost its length until the end.
+const LARGEST_BUFFER: usize = 4 * 1024 * 1024;
+
+thread_local! {
+    static CONTENT_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// Apart from the other, since a read fills as much as a buffer holds.
+    static PREFIX_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends this thread's buffer. Whoever asks again meanwhile gets an empty one, which is right and only slower.
+fn with_buffer<T>(
+    buffer: &'static LocalKey<Cell<Vec<u8>>>,
+    use_it: impl FnOnce(&mut Vec<u8>) -> T,
+) -> T {
+    let mut content = buffer.take();
+    let result = use_it(&mut content);
+    if content.capacity() <= LARGEST_BUFFER {
+        buffer.set(content);
+    }
+    result
 }
 
 /// What the planner remembers of contents, whatever their path: shared between two trees, it makes
@@ -99,14 +123,20 @@ impl<'tree> Sources<'tree> {
         &self.view
     }
 
-    /// Reads, hashes and parses a Go file.
-    pub(crate) fn go_file(&self, path: &RepoPath) -> Result<GoSource, TreeError> {
-        self.go_files
-            .get_or_insert_with(path, || self.read_go_file(path))
+    /// Reads, hashes and parses a Go file. `path` is that of the entry in the directory.
+    pub(crate) fn go_file(
+        &self,
+        directory: &Directory,
+        entry: &Entry,
+        path: &RepoPath,
+    ) -> Result<GoSource, TreeError> {
+        self.go_files.get_or_insert_with(path, || {
+            self.read_go_file(&self.view.real_file(directory, entry, path)?)
+        })
     }
 
-    fn read_go_file(&self, path: &RepoPath) -> Result<GoSource, TreeError> {
-        let identity = self.view.tree().content_identity(path);
+    fn read_go_file(&self, real: &RepoPath) -> Result<GoSource, TreeError> {
+        let identity = self.view.tree().content_identity(real);
         if let Some(digest) = identity
             .as_ref()
             .and_then(|identity| self.memory.0.digests.get(identity))
@@ -114,80 +144,103 @@ impl<'tree> Sources<'tree> {
         {
             return Ok(GoSource { digest, file });
         }
-        let (content, digest) = match self.read(path)? {
-            Content::Whole(content) => {
-                let digest = ContentDigest::of(&content);
-                (content, digest)
-            }
-            Content::Start(start) => {
-                // The patterns of `//go:embed` may stand anywhere in the file.
-                let header = parse_go_file(&start);
-                let is_enough = header_is_complete_within(&start)
-                    && !header.imports.iter().any(|import| import.value == "embed");
-                if !is_enough {
-                    return Err(too_large(path));
+        self.with_content(real, |content| {
+            let (digest, content) = match content {
+                Content::Whole(content) => (ContentDigest::of(content), content),
+                Content::Start(start) => {
+                    // The patterns of `//go:embed` may stand anywhere in the file.
+                    let is_enough = parse_header_within(start).is_some_and(|header| {
+                        !header.imports.iter().any(|import| import.value == "embed")
+                    });
+                    if !is_enough {
+                        return Err(too_large(real));
+                    }
+                    (self.view.tree().digest(real)?, start)
                 }
-                (start, self.view.digest(path)?)
+            };
+            if let Some(identity) = identity {
+                self.memory.0.digests.insert_first(identity, digest);
             }
-        };
-        if let Some(identity) = identity {
-            self.memory.0.digests.insert_first(identity, digest);
-        }
-        let file = match self.memory.0.parsed.get(&digest) {
-            Some(file) => file,
-            None => self
-                .memory
-                .0
-                .parsed
-                .insert_first(digest, Arc::new(parse_go_file(&content))),
-        };
-        Ok(GoSource { digest, file })
+            let file = match self.memory.0.parsed.get(&digest) {
+                Some(file) => file,
+                None => self
+                    .memory
+                    .0
+                    .parsed
+                    .insert_first(digest, Arc::new(parse_go_file(content))),
+            };
+            Ok(GoSource { digest, file })
+        })
     }
 
     /// Reads as much of a test file as its header takes. Test files are no inputs, but a broken one
     /// makes Go refuse the package.
-    pub(crate) fn test_file(&self, path: &RepoPath) -> Result<Arc<GoFile>, TreeError> {
+    pub(crate) fn test_file(
+        &self,
+        directory: &Directory,
+        entry: &Entry,
+        path: &RepoPath,
+    ) -> Result<Arc<GoFile>, TreeError> {
         if let Some(Ok(source)) = self.go_files.get(path) {
             return Ok(source.file);
         }
         self.test_files.get_or_insert_with(path, || {
-            let prefix = self.view.read(path, ReadLimit::Bytes(TEST_FILE_PREFIX))?;
-            if prefix.len() < TEST_FILE_PREFIX || header_is_complete_within(&prefix) {
-                return Ok(Arc::new(parse_go_file(&prefix)));
+            let real = self.view.real_file(directory, entry, path)?;
+            let limit = ReadLimit::Bytes(TEST_FILE_PREFIX);
+            let within_prefix = with_buffer(&PREFIX_BUFFER, |prefix| {
+                self.view.tree().read_into(&real, limit, prefix)?;
+                Ok(if prefix.len() < TEST_FILE_PREFIX {
+                    Some(parse_header(prefix))
+                } else {
+                    parse_header_within(prefix)
+                })
+            })?;
+            if let Some(file) = within_prefix {
+                return Ok(Arc::new(file));
             }
-            match self.read(path)? {
-                Content::Start(start) if !header_is_complete_within(&start) => Err(too_large(path)),
-                Content::Whole(content) | Content::Start(content) => {
-                    Ok(Arc::new(parse_go_file(&content)))
-                }
-            }
+            self.with_content(&real, |content| match content {
+                Content::Whole(content) => Ok(Arc::new(parse_header(content))),
+                Content::Start(start) => parse_header_within(start)
+                    .map(Arc::new)
+                    .ok_or_else(|| too_large(path)),
+            })
         })
     }
 
     /// Reads, hashes and scans a file that is not Go.
     pub(crate) fn other_file(&self, path: &RepoPath) -> Result<Arc<OtherSource>, TreeError> {
         self.other_files.get_or_insert_with(path, || {
-            // What such a file includes may stand anywhere in it.
-            let Content::Whole(content) = self.read(path)? else {
-                return Err(too_large(path));
-            };
-            Ok(Arc::new(OtherSource {
-                digest: ContentDigest::of(&content),
-                constraint: c_file::parse_constraint(&content),
-                includes: c_file::includes(&content)
-                    .into_iter()
-                    .map(|include| include.value)
-                    .collect(),
-            }))
+            let real = self.view.real_file_at(path)?;
+            self.with_content(&real, |content| {
+                // What such a file includes may stand anywhere in it.
+                let Content::Whole(content) = content else {
+                    return Err(too_large(path));
+                };
+                Ok(Arc::new(OtherSource {
+                    digest: ContentDigest::of(content),
+                    constraint: c_file::parse_constraint(content),
+                    includes: c_file::includes(content)
+                        .into_iter()
+                        .map(|include| include.value)
+                        .collect(),
+                }))
+            })
         })
     }
 
-    fn read(&self, path: &RepoPath) -> Result<Content, TreeError> {
-        let content = self.view.read(path, ReadLimit::Bytes(LARGEST_HELD + 1))?;
-        Ok(if content.len() <= LARGEST_HELD {
-            Content::Whole(content)
-        } else {
-            Content::Start(content)
+    fn with_content<T>(
+        &self,
+        real: &RepoPath,
+        use_it: impl FnOnce(Content<'_>) -> Result<T, TreeError>,
+    ) -> Result<T, TreeError> {
+        with_buffer(&CONTENT_BUFFER, |content| {
+            let limit = ReadLimit::Bytes(LARGEST_HELD + 1);
+            self.view.tree().read_into(real, limit, content)?;
+            use_it(if content.len() <= LARGEST_HELD {
+                Content::Whole(content)
+            } else {
+                Content::Start(content)
+            })
         })
     }
 

@@ -29,6 +29,21 @@ pub trait SourceTree: Send + Sync {
     /// [`TreeErrorKind::NotAFile`] for anything but a regular file, and whatever the store says.
     fn read(&self, file: &RepoPath, limit: ReadLimit) -> Result<Vec<u8>, TreeError>;
 
+    /// Reads as [`read`](Self::read) into a buffer that is used again and again, whatever it held before: a plan reads
+    /// thousands of files, and fresh memory for each costs as much as the reading.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn read_into(
+        &self,
+        file: &RepoPath,
+        limit: ReadLimit,
+        content: &mut Vec<u8>,
+    ) -> Result<(), TreeError> {
+        *content = self.read(file, limit)?;
+        Ok(())
+    }
+
     /// The blake3 digest of a regular file's whole content, in constant memory where the store allows.
     ///
     /// # Errors

@@ -125,7 +125,7 @@ fn one(image: &PlannedImage) -> String {
         ),
         inputs.tier
     );
-    for module in &inputs.modules {
+    for module in inputs.modules.iter() {
         let replacement = module
             .replacement
             .as_ref()

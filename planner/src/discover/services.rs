@@ -225,9 +225,11 @@ fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &Build
         }
         let path = directory.path.child(&entry.name);
         let file = if name.is_test() {
-            sources.test_file(&path)
+            sources.test_file(directory, entry, &path)
         } else {
-            sources.go_file(&path).map(|source| source.file)
+            sources
+                .go_file(directory, entry, &path)
+                .map(|source| source.file)
         };
         let Ok(file) = file else {
             may_be_main |= !name.is_test() && !leads_to_directory(sources, &path);

@@ -24,9 +24,10 @@ use crate::{
     standard_library::is_godebug_key,
     tree::{EntryKind, TreeErrorKind, view::TreeView},
 };
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     str::FromStr as _,
     sync::Arc,
 };
@@ -392,74 +393,6 @@ impl BuildList {
                 .next()
                 .map_or("1.16", |main| main.go_line()),
         }
-    }
-
-    /// What a replacement directory demands beyond the main module's go.mod, which Go then refuses to use until
-    /// it is updated. A pruned module is held to the directories that its packages come from; `linked` says
-    /// which these are.
-    ///
-    /// Source: cmd/go/internal/modload/buildlist.go (`updatePrunedRoots`, `updateUnprunedRoots`).
-    pub(crate) fn updates_needed(&self, linked: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
-        if self.mode != Mode::Module || self.vendor.is_some() {
-            return Vec::new();
-        }
-        let stated: HashMap<&str, &str> = self
-            .members
-            .values()
-            .flat_map(|member| &member.go_mod.require)
-            .map(|requirement| &requirement.value.module)
-            .map(|module| (module.path.as_str(), module.version.as_str()))
-            .collect();
-        let mut problems = Vec::new();
-        for (module_path, module) in &self.modules {
-            let ModuleSource::Directory(manifest) = &module.source else {
-                continue;
-            };
-            if self.passes == Passes::RootsFirst && !linked(module_path) {
-                continue;
-            }
-            let dependency = &manifest.as_dependency().value;
-            if let Some(go) = &dependency.go
-                && at_least(&go.value, "1.21")
-                && !at_least(self.go_line(), &go.value)
-            {
-                problems.push(error_at(
-                    Code::GoVersionConflict,
-                    format!(
-                        "this module demands go {}, and the go.mod of the main module states {}; run `go mod tidy` there",
-                        go.value,
-                        self.go_line()
-                    ),
-                    &manifest.path(),
-                    go.position,
-                ));
-            }
-            for requirement in &dependency.require {
-                let required = &requirement.value.module;
-                let Some(stated) = stated.get(required.path.as_str()) else {
-                    continue;
-                };
-                if compare_versions(stated, &required.version) == Ordering::Less {
-                    problems.push(error_at(
-                        Code::UpdatesNeeded,
-                        format!(
-                            "`{}` is required at {} here and at {stated} by the main module; run `go mod tidy` there",
-                            required.path, required.version
-                        ),
-                        &manifest.path(),
-                        requirement.position,
-                    ));
-                }
-            }
-        }
-        problems.sort_by(|left, right| {
-            (&left.path, left.position, &left.message).cmp(&(
-                &right.path,
-                right.position,
-                &right.message,
-            ))
-        });
-        problems
     }
 
     /// The manifest that governs the list: go.work or go.mod.

@@ -19,7 +19,8 @@ use crate::{
     sources::Sources,
     tree::{EntryKind, TreeError},
 };
-use std::collections::{BTreeSet, HashSet};
+use foldhash::{HashSet, HashSetExt as _};
+use std::collections::BTreeSet;
 
 /// What was found, and what could not be.
 #[derive(Debug, Default)]

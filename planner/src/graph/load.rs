@@ -21,10 +21,12 @@ use crate::{
     path::RepoPath,
     sources::Sources,
     target::BuildContext,
+    tree::ContentDigest,
 };
+use foldhash::{HashMap, HashMapExt as _};
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -36,13 +38,22 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) presence: Presence,
     /// Its input files, the embedded ones and the C inputs included, sorted.
-    pub(crate) files: Vec<(RepoPath, FileKind)>,
+    pub(crate) files: Vec<PackageFile>,
     /// The packages of the tree that it imports.
     pub(crate) dependencies: BTreeSet<String>,
     /// What it imports that the tree does not hold.
     pub(crate) third_party: BTreeSet<String>,
     /// What would make the toolchain refuse it, or the planner doubt it.
     pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// A file of a package. Ordered by path, then kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PackageFile {
+    pub(crate) path: RepoPath,
+    pub(crate) kind: FileKind,
+    /// The digest under which it is an input, where it is known already.
+    pub(crate) digest: Option<ContentDigest>,
 }
 
 /// The packages of one build list under one build context.
@@ -58,6 +69,16 @@ pub(crate) struct Loader<'a, 'tree> {
     pub(crate) list: &'a BuildList,
     pub(crate) context: &'a BuildContext,
     resolutions: ConcurrentMap<String, Arc<Resolution>>,
+}
+
+impl PackageFile {
+    fn unread(path: RepoPath, kind: FileKind) -> Self {
+        Self {
+            path,
+            kind,
+            digest: None,
+        }
+    }
 }
 
 impl<'a, 'tree> Loader<'a, 'tree> {
@@ -161,7 +182,11 @@ impl<'a, 'tree> Loader<'a, 'tree> {
         package.files = selected
             .files
             .iter()
-            .map(|file| (package.local.directory.child(&file.name), file.kind))
+            .map(|file| PackageFile {
+                path: package.local.directory.child(&file.name),
+                kind: file.kind,
+                digest: file.digest,
+            })
             .collect();
         if selected.presence == Presence::AllExcluded {
             package.problems.push(package_problem(
@@ -181,7 +206,7 @@ impl<'a, 'tree> Loader<'a, 'tree> {
                     found
                         .files
                         .into_iter()
-                        .map(|file| (file, FileKind::CgoInclude)),
+                        .map(|path| PackageFile::unread(path, FileKind::CgoInclude)),
                 );
                 package.problems.extend(found.problems);
             }
@@ -211,9 +236,11 @@ impl<'a, 'tree> Loader<'a, 'tree> {
                 }
             }
         }
-        package
-            .files
-            .extend(embedded.into_iter().map(|file| (file, FileKind::Embed)));
+        package.files.extend(
+            embedded
+                .into_iter()
+                .map(|path| PackageFile::unread(path, FileKind::Embed)),
+        );
     }
 
     fn follow_imports(

@@ -12,8 +12,9 @@ use crate::{
     parse::go_mod::{GoWork, Replacement, ReplacementTarget},
     path::RepoPath,
 };
+use foldhash::HashMap;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 

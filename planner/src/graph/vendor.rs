@@ -17,10 +17,8 @@ use crate::{
     path::RepoPath,
     tree::{TreeError, view::TreeView},
 };
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, HashMap},
-};
+use foldhash::{HashMap, HashMapExt as _};
+use std::{cmp::Ordering, collections::BTreeMap};
 
 /// A vendor directory that the toolchain uses.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use crate::{
     target::Platform,
     tree::ContentDigest,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 fn file(path: &str, kind: FileKind, content: &str) -> InputFile {
     InputFile {
@@ -33,17 +33,21 @@ fn sample() -> ImageInputs {
             name: "go".to_owned(),
             value: "1.26".to_owned(),
         }],
-        modules: vec![ThirdPartyModule {
+        modules: Arc::new(vec![ThirdPartyModule {
             path: "ex.org/lib".to_owned(),
             version: "v1.2.3".to_owned(),
             sum: Some("h1:abc=".to_owned()),
             replacement: None,
-        }],
+        }]),
         settings: Setting::ALL
             .iter()
             .map(|setting| (*setting, setting.as_str().to_owned()))
             .collect(),
     }
+}
+
+fn modules(inputs: &mut ImageInputs) -> &mut Vec<ThirdPartyModule> {
+    Arc::make_mut(&mut inputs.modules)
 }
 
 /// A change of inputs, by name, and what it must change.
@@ -114,16 +118,16 @@ fn the_tier_changes_both_keys() {
 fn every_part_of_a_module_changes_both_keys() {
     check(
         &[
-            ("path", |inputs| inputs.modules[0].path.push('x')),
-            ("version", |inputs| inputs.modules[0].version.push('x')),
-            ("sum", |inputs| inputs.modules[0].sum = None),
+            ("path", |inputs| modules(inputs)[0].path.push('x')),
+            ("version", |inputs| modules(inputs)[0].version.push('x')),
+            ("sum", |inputs| modules(inputs)[0].sum = None),
             ("empty sum", |inputs| {
-                inputs.modules[0].sum = Some(String::new());
+                modules(inputs)[0].sum = Some(String::new());
             }),
             ("replacement", |inputs| {
-                inputs.modules[0].replacement = Some("a v1.0.0".to_owned());
+                modules(inputs)[0].replacement = Some("a v1.0.0".to_owned());
             }),
-            ("removed", |inputs| inputs.modules.clear()),
+            ("removed", |inputs| modules(inputs).clear()),
         ],
         true,
         true,

@@ -5,8 +5,9 @@
 //! says which files are built.
 
 use super::{
-    ImageInputs, InputFile, ManifestFact, Setting, Tier, package_files::PackageFiles,
-    third_party::third_party,
+    ImageInputs, InputFile, ManifestFact, Setting, Tier,
+    package_files::PackageFiles,
+    third_party::{Candidates, third_party},
 };
 use crate::{
     config::FILE_NAME,
@@ -21,14 +22,16 @@ use crate::{
     graph::{
         build_list::{BuildList, Mode, ModuleSource, holds_file},
         load::{Package, PackageGraph},
+        updates_needed::UpdatesNeeded,
     },
     path::RepoPath,
     sources::Sources,
     target::{BuildContext, BuildFlag, Cgo},
     tree::{EntryKind, FileMode, TreeError, TreeErrorKind},
 };
+use foldhash::HashSet;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -45,6 +48,10 @@ pub(crate) struct Collection<'a, 'tree> {
     pub(crate) package_files: &'a PackageFiles,
     /// Packages that third-party code may import, with everything that they reach.
     pub(crate) back_edges: &'a [Arc<Package>],
+    /// What the build list says of third-party modules.
+    pub(crate) candidates: Candidates,
+    /// What its replacement directories demand.
+    pub(crate) updates_needed: UpdatesNeeded<'a>,
 }
 
 /// Collects the inputs of a service on the platform of the build context.
@@ -60,6 +67,8 @@ pub(crate) fn collect_inputs(
         graph,
         package_files,
         back_edges,
+        candidates,
+        updates_needed,
     } = collection;
     let closure = graph.closure(&service.main);
     let mut problems: Vec<Diagnostic> = list.problems.clone();
@@ -71,8 +80,9 @@ pub(crate) fn collect_inputs(
         .iter()
         .map(|package| package.local.module.as_str())
         .collect();
-    problems.extend(list.updates_needed(&|module_path| linked.contains(module_path)));
-    let (tier, modules, mut facts) = third_party(list, &closure);
+    let is_linked = |module_path: &str| linked.contains(module_path);
+    problems.extend(updates_needed.for_linked(&is_linked).cloned());
+    let (tier, modules, mut facts) = third_party(list, &closure, candidates);
     let packaged = package_files.of(closure.iter().copied());
     let mut files: Vec<InputFile> = Vec::new();
     if tier == Tier::Module && !back_edges.is_empty() {

@@ -8,8 +8,9 @@ use crate::{
     diagnostic::Diagnostic, discover::manifest::diagnose_unreadable, graph::load::Package,
     sources::Sources, tree::FileMode,
 };
+use foldhash::HashMap;
 use rayon::prelude::*;
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 /// The hashed files of packages.
 pub(crate) struct PackageFiles {
@@ -86,12 +87,16 @@ fn hash_package<'a>(
 ) -> (&'a str, Vec<InputFile>, Vec<Diagnostic>) {
     let mut files = Vec::with_capacity(package.files.len());
     let mut problems = Vec::new();
-    for (path, kind) in &package.files {
-        match sources.input_digest(path) {
+    for file in &package.files {
+        let digest = match file.digest {
+            Some(known) => Ok(known),
+            None => sources.input_digest(&file.path),
+        };
+        match digest {
             Ok(digest) => {
                 files.push(InputFile {
-                    path: path.clone(),
-                    kind: *kind,
+                    path: file.path.clone(),
+                    kind: file.kind,
                     digest,
                     mode: FileMode::Regular,
                 });

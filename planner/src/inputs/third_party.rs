@@ -9,37 +9,45 @@ use crate::{
     graph::{
         build_list::{BuildList, Mode, ModuleSource, Passes},
         load::Package,
+        vendor::Vendor,
     },
     parse::go_mod::{ModuleVersion, ReplacementTarget},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
+
+/// What a build list says of third-party modules: the same for every image of the list, so worked out once.
+#[derive(Default)]
+pub(crate) struct Candidates(OnceLock<(Arc<Vec<ThirdPartyModule>>, Vec<ManifestFact>)>);
 
 /// The tier of a closure with its modules, and the facts that stand behind them.
 pub(crate) fn third_party(
     list: &BuildList,
     closure: &[&Arc<Package>],
-) -> (Tier, Vec<ThirdPartyModule>, Vec<ManifestFact>) {
-    if list.vendor.is_some() {
-        return vendored(list, closure);
+    shared: &Candidates,
+) -> (Tier, Arc<Vec<ThirdPartyModule>>, Vec<ManifestFact>) {
+    if let Some(vendor) = &list.vendor {
+        let (tier, modules, facts) = vendored(list, vendor, closure);
+        return (tier, Arc::new(modules), facts);
     }
     if closure.iter().all(|package| package.third_party.is_empty()) {
-        return (Tier::None, Vec::new(), Vec::new());
+        return (Tier::None, Arc::default(), Vec::new());
     }
-    let (modules, facts) = candidates(list);
-    (Tier::Module, modules, facts)
+    let (modules, facts) = shared.0.get_or_init(|| {
+        let (modules, facts) = candidates(list);
+        (Arc::new(modules), facts)
+    });
+    (Tier::Module, Arc::clone(modules), facts.clone())
 }
 
 /// Exactly the modules whose vendored packages are reached.
 fn vendored(
     list: &BuildList,
+    vendor: &Vendor,
     closure: &[&Arc<Package>],
 ) -> (Tier, Vec<ThirdPartyModule>, Vec<ManifestFact>) {
-    let Some(vendor) = &list.vendor else {
-        return (Tier::None, Vec::new(), Vec::new());
-    };
     let mut modules = BTreeSet::new();
     let mut facts = BTreeSet::new();
     let mut any = false;

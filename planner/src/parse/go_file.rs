@@ -134,7 +134,28 @@ pub enum IncludeForm {
 
 /// Reads what the build reads in a Go file.
 pub fn parse_go_file(source: &[u8]) -> GoFile {
-    let read = reader::read_header(source);
+    let mut file = parse_header(source);
+    if file.state == HeaderState::Complete
+        && file.imports.iter().any(|import| import.value == "embed")
+    {
+        file.embed_patterns = scanner::embed_patterns(source);
+    }
+    file
+}
+
+/// Reads a Go file up to the end of its imports: everything but the patterns of `//go:embed`, which may stand anywhere.
+pub fn parse_header(source: &[u8]) -> GoFile {
+    parse_read_header(source, &reader::read_header(source))
+}
+
+/// Reads the header in a prefix of a file; nothing when it may go on behind the prefix.
+pub fn parse_header_within(prefix: &[u8]) -> Option<GoFile> {
+    let read = reader::read_header(prefix);
+    (matches!(read.ending, reader::Ending::Complete) && read.end < prefix.len())
+        .then(|| parse_read_header(prefix, &read))
+}
+
+fn parse_read_header(source: &[u8], read: &reader::Header) -> GoFile {
     let mut file = GoFile {
         state: HeaderState::Complete,
         package: None,
@@ -163,20 +184,8 @@ pub fn parse_go_file(source: &[u8]) -> GoFile {
             return file;
         }
     }
-    header::parse_header(source, &read, &mut file);
-    if file.state == HeaderState::Complete
-        && file.imports.iter().any(|import| import.value == "embed")
-    {
-        file.embed_patterns = scanner::embed_patterns(source);
-    }
+    header::parse_header(source, read, &mut file);
     file
-}
-
-/// Whether the header ends within a prefix of a file, so that the rest need not be read. It never does
-/// when the file imports `embed`, whose patterns may stand anywhere.
-pub fn header_is_complete_within(prefix: &[u8]) -> bool {
-    let read = reader::read_header(prefix);
-    matches!(read.ending, reader::Ending::Complete) && read.end < prefix.len()
 }
 
 /// The leading comments of a file that is not Go; nothing when they can't be read.

@@ -13,9 +13,10 @@ use crate::{
     path::RepoPath,
     sources::Sources,
 };
+use foldhash::HashMap;
 use rayon::prelude::*;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 

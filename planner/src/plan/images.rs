@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     decide::Verdict,
-    diagnostic::{Diagnostic, Severity},
+    diagnostic::{Code, Diagnostic, Severity},
     discover::{
         services::{Discovered, Service},
         survey::{Survey, survey as survey_from},
@@ -23,12 +23,14 @@ use crate::{
         build_list::BuildList,
         load::{Loader, Package},
         resolve::{LocalPackage, Resolution},
+        updates_needed::UpdatesNeeded,
     },
     hash::{ImageKeys, image_keys, service_tag},
     inputs::{
         Tier,
         collect::{Collection, collect_inputs},
         package_files::PackageFiles,
+        third_party::Candidates,
     },
     parse::go_mod::Directness,
     path::RepoPath,
@@ -78,15 +80,7 @@ pub(super) fn plan_images(
         .map(|group| plan_group(sources, survey, choices, group))
         .collect();
     let mut images = Vec::new();
-    for (mut image, problems) in planned.into_iter().flatten() {
-        image.doubts = problems
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .map(|problem| problem.code)
-            .collect();
-        image.doubts.sort_unstable();
-        image.doubts.dedup();
-        image.keys = image.doubts.is_empty().then(|| image_keys(&image.inputs));
+    for (image, problems) in planned.into_iter().flatten() {
         findings.add_all(problems, &[image.inputs.service.as_str()]);
         images.push(image);
     }
@@ -139,6 +133,8 @@ fn plan_group(
         graph: &graph,
         package_files: &package_files,
         back_edges: &back_edges,
+        candidates: Candidates::default(),
+        updates_needed: UpdatesNeeded::of(group.list),
     };
     group
         .services
@@ -162,10 +158,17 @@ fn plan_group(
             if inputs.tier == Tier::Module {
                 problems.extend(back_edge_note.clone());
             }
+            let mut doubts: Vec<Code> = problems
+                .iter()
+                .filter(|problem| problem.severity == Severity::Error)
+                .map(|problem| problem.code)
+                .collect();
+            doubts.sort_unstable();
+            doubts.dedup();
             let image = PlannedImage {
+                keys: doubts.is_empty().then(|| image_keys(&inputs)),
                 inputs,
-                keys: None,
-                doubts: Vec::new(),
+                doubts,
                 tag: None,
                 verdict: Verdict::Rebuild,
                 reasons: Vec::new(),

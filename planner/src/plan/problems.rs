@@ -16,7 +16,8 @@ use crate::{
     standard_library,
     target::BuildContext,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use foldhash::{HashMap, HashMapExt as _};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A declared service whose directory holds no program.
 pub(super) fn not_a_program(graph: &PackageGraph, service: &Service) -> Option<Diagnostic> {

@@ -63,16 +63,28 @@ impl SourceTree for DiskTree {
     }
 
     fn read(&self, file: &RepoPath, limit: ReadLimit) -> Result<Vec<u8>, TreeError> {
+        let mut content = Vec::new();
+        self.read_into(file, limit, &mut content)?;
+        Ok(content)
+    }
+
+    fn read_into(
+        &self,
+        file: &RepoPath,
+        limit: ReadLimit,
+        content: &mut Vec<u8>,
+    ) -> Result<(), TreeError> {
         self.system
             .open_file(file)
-            .and_then(|(mut opened, length)| read_limited(&mut opened, length, limit))
+            .and_then(|(mut opened, length)| read_limited(&mut opened, length, limit, content))
             .map_err(|kind| TreeError::new(file, kind))
     }
 
     fn digest(&self, file: &RepoPath) -> Result<ContentDigest, TreeError> {
         let digest = |(mut opened, length): (std::fs::File, u64)| {
             if length <= SMALL {
-                let content = read_limited(&mut opened, length, ReadLimit::Whole)?;
+                let mut content = Vec::new();
+                read_limited(&mut opened, length, ReadLimit::Whole, &mut content)?;
                 return Ok(ContentDigest::of(&content));
             }
             let mut hasher = blake3::Hasher::new();
@@ -109,27 +121,28 @@ fn read_limited(
     file: &mut std::fs::File,
     length: u64,
     limit: ReadLimit,
-) -> Result<Vec<u8>, TreeErrorKind> {
+    content: &mut Vec<u8>,
+) -> Result<(), TreeErrorKind> {
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     let wanted = match limit {
         ReadLimit::Whole => length,
         ReadLimit::Bytes(limit) => length.min(limit),
     };
-    let mut content = Vec::new();
+    content.clear();
     content.try_reserve_exact(wanted).map_err(|_| {
         TreeErrorKind::Other(format!(
             "the file has {wanted} bytes, more than fit into memory"
         ))
     })?;
     while content.len() < wanted {
-        match system::read_more(file, &mut content, wanted) {
+        match system::read_more(file, content, wanted) {
             Ok(0) => break,
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(system_error(&error)),
         }
     }
-    Ok(content)
+    Ok(())
 }
 
 /// What the system said, in the tree's terms.

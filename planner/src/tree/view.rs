@@ -217,6 +217,31 @@ impl<'t> TreeView<'t> {
         self.tree.read(&self.file_in(directory, name)?, limit)
     }
 
+    /// The path without links of the regular file behind an entry of this directory. `path` is the entry's path in it,
+    /// which is the answer for nearly every file.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn real_file(
+        &self,
+        directory: &Directory,
+        entry: &Entry,
+        path: &RepoPath,
+    ) -> Result<RepoPath, TreeError> {
+        if entry.kind == EntryKind::File && directory.links.is_empty() {
+            return Ok(path.clone());
+        }
+        self.file_in(directory, &entry.name)
+    }
+
+    /// The path without links of the regular file at this path.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn real_file_at(&self, path: &RepoPath) -> Result<RepoPath, TreeError> {
+        self.file(path)
+    }
+
     /// The digest of the regular file at this path, through links.
     ///
     /// # Errors

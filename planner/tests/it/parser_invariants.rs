@@ -13,7 +13,7 @@ use rebake_planner::{
             split_plus_build,
         },
         embed_pattern::parse_embed_pattern,
-        go_file::{ConstraintHeader, GoFile, header_is_complete_within, parse_go_file},
+        go_file::{ConstraintHeader, GoFile, parse_go_file, parse_header_within},
         go_mod::{Strictness, parse_go_mod, parse_go_work},
         go_sum::parse_go_sum,
         modules_txt::parse_modules_txt,
@@ -136,10 +136,9 @@ pub(crate) fn go_file(source: &[u8]) {
     let step = (source.len() / prefixes).max(1);
     for length in (0..source.len()).step_by(step) {
         let prefix = &source[..length];
-        if header_is_complete_within(prefix) {
-            let of_prefix = parse_go_file(prefix);
+        if let Some(of_prefix) = parse_header_within(prefix) {
             assert_eq!(
-                without_embed_patterns(of_prefix),
+                of_prefix,
                 without_embed_patterns(whole.clone()),
                 "the header is complete within {length} bytes"
             );

@@ -152,10 +152,14 @@ pub(super) fn parse_header(source: &[u8], header: &Header, file: &mut GoFile) {
 /// Source: go/build/read.go (`isValidImport`).
 fn is_valid_import(path: &str) -> bool {
     !path.is_empty()
-        && path.chars().all(|character| {
-            !character.is_control()
-                && !character.is_whitespace()
-                && !"!\"#$%&'()*,:;<=>?[\\]^{|}`\u{FFFD}".contains(character)
+        && path.chars().all(|character| match character {
+            // What nearly all paths are made of.
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '/' | '.' | '-' | '_' => true,
+            _ => {
+                !character.is_control()
+                    && !character.is_whitespace()
+                    && !"!\"#$%&'()*,:;<=>?[\\]^{|}`\u{FFFD}".contains(character)
+            }
         })
 }
 

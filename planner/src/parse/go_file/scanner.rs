@@ -15,56 +15,71 @@ const DIRECTIVE: &[u8] = b"//go:embed";
 /// The patterns of every `//go:embed` line comment, wherever it stands.
 pub(super) fn embed_patterns(source: &[u8]) -> Vec<Located<String>> {
     let mut patterns = Vec::new();
-    if memchr::memmem::find(source, DIRECTIVE).is_none() {
+    // Nothing behind the last place that looks like the directive can be one.
+    let Some(last) = memchr::memmem::rfind(source, DIRECTIVE) else {
         return patterns;
-    }
-    let mut line = 1;
-    let mut line_start = 0;
+    };
+    let mut lines = LineCounter::default();
     let mut next = 0;
-    while let Some(byte) = source.get(next) {
-        let start = next;
-        next = match byte {
+    while let Some(start) = next_opening(source, next).filter(|start| *start <= last) {
+        next = match source[start] {
             b'`' => end_of_raw_string(source, start),
-            b'"' | b'\'' => end_of_quoted(source, start, *byte),
-            b'/' if source.get(start + 1) == Some(&b'/') => {
+            quote @ (b'"' | b'\'') => end_of_quoted(source, start, quote),
+            _ if source.get(start + 1) == Some(&b'/') => {
                 let end = end_of_line(source, start);
-                let position = Position {
-                    line,
-                    column: u32::try_from(start - line_start + 1).unwrap_or(u32::MAX),
-                };
                 let patterns_of_line = patterns_of(&source[start..end]);
-                patterns.extend(
-                    patterns_of_line
-                        .into_iter()
-                        .map(|value| Located { value, position }),
-                );
+                if !patterns_of_line.is_empty() {
+                    let position = lines.position(source, start);
+                    patterns.extend(
+                        patterns_of_line
+                            .into_iter()
+                            .map(|value| Located { value, position }),
+                    );
+                }
                 end
             }
-            b'/' if source.get(start + 1) == Some(&b'*') => end_of_block_comment(source, start),
+            _ if source.get(start + 1) == Some(&b'*') => end_of_block_comment(source, start),
             _ => start + 1,
         };
-        for (offset, byte) in source[start..next].iter().enumerate() {
-            if *byte == b'\n' {
-                line += 1;
-                line_start = start + offset + 1;
-            }
-        }
     }
     patterns
 }
 
+/// The next byte that may open a string, a character or a comment.
+fn next_opening(source: &[u8], from: usize) -> Option<usize> {
+    let opens = |byte: &u8| matches!(byte, b'`' | b'"' | b'\'' | b'/');
+    let rest = source.get(from..)?;
+    rest.iter().position(opens).map(|length| from + length)
+}
+
+/// Counts lines up to offsets that only grow, each byte once.
+#[derive(Default)]
+struct LineCounter {
+    counted_to: usize,
+    line_ends: usize,
+    line_start: usize,
+}
+
+impl LineCounter {
+    fn position(&mut self, source: &[u8], offset: usize) -> Position {
+        for line_end in memchr::memchr_iter(b'\n', &source[self.counted_to..offset]) {
+            self.line_ends += 1;
+            self.line_start = self.counted_to + line_end + 1;
+        }
+        self.counted_to = offset;
+        Position {
+            line: u32::try_from(self.line_ends + 1).unwrap_or(u32::MAX),
+            column: u32::try_from(offset - self.line_start + 1).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 fn end_of_line(source: &[u8], start: usize) -> usize {
-    source[start..]
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(source.len(), |length| start + length)
+    memchr::memchr(b'\n', &source[start..]).map_or(source.len(), |length| start + length)
 }
 
 fn end_of_raw_string(source: &[u8], start: usize) -> usize {
-    source[start + 1..]
-        .iter()
-        .position(|byte| *byte == b'`')
-        .map_or(source.len(), |length| start + length + 2)
+    memchr::memchr(b'`', &source[start + 1..]).map_or(source.len(), |length| start + length + 2)
 }
 
 /// An unterminated literal ends with its line.
@@ -89,9 +104,7 @@ fn end_of_quoted(source: &[u8], start: usize, quote: u8) -> usize {
 }
 
 fn end_of_block_comment(source: &[u8], start: usize) -> usize {
-    source[start + 2..]
-        .windows(2)
-        .position(|window| window == b"*/")
+    memchr::memmem::find(&source[start + 2..], b"*/")
         .map_or(source.len(), |length| start + length + 4)
 }
 
