@@ -266,17 +266,26 @@ fn path_on_disk(state: &WorkTreeState, path: &BStr) -> Option<PathBuf> {
     Some(state.top_level.as_std_path().join(below))
 }
 
-/// The directories above the files of one chunk, each looked at once: git does not see a file behind a
-/// linked directory as the tracked one.
+/// The directories above the files of one chunk, each looked at once, since the index is sorted: git does not see a
+/// file behind a linked directory as the tracked one.
 struct Directories<'s> {
     state: &'s WorkTreeState,
-    /// The last directory that was looked at, and whether it and all above it are directories.
-    last: Option<(BString, bool)>,
+    /// The directory that was asked about last.
+    last: BString,
+    /// Where its elements end that are directories, as are all above them.
+    real: Vec<usize>,
+    /// Where the first element ends that is none.
+    not_real: Option<usize>,
 }
 
 impl<'s> Directories<'s> {
     fn new(state: &'s WorkTreeState) -> Self {
-        Self { state, last: None }
+        Self {
+            state,
+            last: BString::default(),
+            real: Vec::new(),
+            not_real: None,
+        }
     }
 
     fn are_real(&mut self, path: &BStr) -> bool {
@@ -284,25 +293,39 @@ impl<'s> Directories<'s> {
             return true;
         };
         let directory = path[..slash].as_bstr();
-        if let Some((last, real)) = &self.last
-            && last == directory
-        {
-            return *real;
+        if self.last != directory {
+            self.move_to(directory);
         }
-        let mut end = 0;
-        let mut real = true;
-        for element in directory.split_str("/") {
-            end += element.len();
+        self.not_real.is_none()
+    }
+
+    fn move_to(&mut self, directory: &BStr) {
+        let last = self.last.as_bytes();
+        let is_shared = |end: usize| {
+            directory.get(..end) == last.get(..end)
+                && matches!(directory.get(end), None | Some(b'/'))
+        };
+        while self.real.last().is_some_and(|end| !is_shared(*end)) {
+            self.real.pop();
+        }
+        self.not_real = self.not_real.filter(|end| is_shared(*end));
+        self.last = directory.to_owned();
+        while self.not_real.is_none() {
+            let start = match self.real.last() {
+                None => 0,
+                Some(end) if *end >= directory.len() => return,
+                Some(end) => end + 1,
+            };
+            let length = directory[start..].find_byte(b'/');
+            let end = length.map_or(directory.len(), |length| start + length);
             let is_directory = path_on_disk(self.state, directory[..end].as_bstr())
                 .and_then(|path| std::fs::symlink_metadata(path).ok())
                 .is_some_and(|metadata| metadata.is_dir());
-            if !is_directory {
-                real = false;
-                break;
+            if is_directory {
+                self.real.push(end);
+            } else {
+                self.not_real = Some(end);
             }
-            end += 1;
         }
-        self.last = Some((directory.to_owned(), real));
-        real
     }
 }
