@@ -37,6 +37,16 @@ pub(crate) enum Verb {
     Plan(PlanArguments),
     /// List every file, module and setting behind a service's key.
     Inputs(InputsArguments),
+    /// Show what changed for a service, and the shortest way from there to it.
+    ///
+    /// Without a baseline the commit that is checked out is compared with, so the answer is about the edits since.
+    Why(WhyArguments),
+    /// Show why changes do not matter to a service.
+    ///
+    /// Without a baseline the commit that is checked out is compared with.
+    WhyNot(WhyNotArguments),
+    /// Compare two earlier answers, input by input.
+    Diff(DiffArguments),
     /// Draw the modules and packages that the services are made of.
     Graph(GraphArguments),
     /// Plan an embedded sample monorepo, edit it, and plan it again.
@@ -50,13 +60,15 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
     pub(crate) build: BuildArguments,
 
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: ReportFormat,
 
     /// End with code 3 when something must be rebuilt.
     #[arg(long)]
@@ -76,6 +88,65 @@ pub(crate) struct InputsArguments {
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArguments {
+    /// The service; without it, all of them.
+    #[arg(required_unless_present = "path")]
+    pub(crate) service: Option<ServiceName>,
+
+    /// Show how this file or directory reaches the service, or which services it reaches, whether it changed or not.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "baseline"])]
+    pub(crate) path: Option<Utf8PathBuf>,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyNotArguments {
+    /// The service.
+    pub(crate) service: ServiceName,
+
+    /// The file or directory; without it, everything that changed.
+    pub(crate) path: Option<Utf8PathBuf>,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The older answer: what `rebake inputs --format json` or `rebake plan --format json` printed.
+    pub(crate) old: Utf8PathBuf,
+
+    /// The newer answer.
+    pub(crate) new: Utf8PathBuf,
+
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// End with code 3 when something differs.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 #[derive(Debug, Args)]
@@ -133,6 +204,20 @@ pub(crate) struct TreeArguments {
     pub(crate) no_cache: bool,
 }
 
+/// What is compared with.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Baseline")]
+pub(crate) struct BaselineArguments {
+    /// Compare with the best common ancestor of this revision and what is planned, straight from git's objects.
+    #[arg(long, value_name = "REV", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "baseline")]
+    pub(crate) base: Option<String>,
+
+    /// Compare with an earlier answer: what `rebake inputs --format json` printed, which tells every difference, or
+    /// `rebake plan --format json`, which tells only whether there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<Utf8PathBuf>,
+}
+
 /// How the images are built.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Build")]
@@ -184,6 +269,17 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: the contract, version 1.
+    Json,
+    /// For a pull request or a job's summary.
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
     /// For people.
     #[default]
@@ -213,6 +309,10 @@ pub(crate) enum Document {
     Inputs,
     /// Of `rebake graph`.
     Graph,
+    /// Of `rebake why --path` and `rebake why-not`.
+    Standings,
+    /// Of `rebake diff`.
+    Diff,
 }
 
 fn parse_code(text: &str) -> Result<Code, String> {

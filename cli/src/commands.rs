@@ -1,19 +1,36 @@
 //! The verbs, one file each. Each turns its arguments into a document and an exit code.
 
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod inputs;
 pub(crate) mod plan;
 pub(crate) mod schema;
+pub(crate) mod why;
+pub(crate) mod why_not;
 
-use crate::{arguments::BuildArguments, exit_code::ExitCode, planning::Planned};
+use crate::{
+    arguments::{BaselineArguments, BuildArguments},
+    exit_code::ExitCode,
+    planning::Planned,
+};
 
-/// The exit code of an answer that is there.
+/// The exit code of an answer that is there. A service may be missing from it where the tree itself could not be read.
 fn answered(planned: &Planned, build: &BuildArguments) -> ExitCode {
-    if build.strict && planned.has_faults() {
+    if planned.is_incomplete() || (build.strict && planned.has_faults()) {
         ExitCode::Failed
     } else {
         ExitCode::Done
     }
+}
+
+/// The baseline of those who ask why: what they name, else the commit that is checked out, so that the question is
+/// about the edits since.
+fn with_default_base(baseline: &BaselineArguments) -> BaselineArguments {
+    let mut baseline = baseline.clone();
+    if baseline.base.is_none() && baseline.baseline.is_none() {
+        baseline.base = Some("HEAD".to_owned());
+    }
+    baseline
 }

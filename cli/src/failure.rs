@@ -4,7 +4,7 @@ use crate::exit_code::ExitCode;
 use camino::Utf8PathBuf;
 use rebake_planner::{
     diagnostic::Diagnostic, discover::service_name::ServiceName, path::RepoPathError,
-    plan::PlanError, tree::TreeError, tree::git::GitError,
+    plan::PlanError, tree::TreeError, tree::git::GitError, wire::BaselineError,
 };
 
 /// A failure of the whole command. What concerns single services is a diagnostic of the plan instead.
@@ -22,8 +22,31 @@ pub(crate) enum Failure {
     NoRoot(Utf8PathBuf),
     #[error("can't open the root {path}: {}", error.kind)]
     Root { path: Utf8PathBuf, error: TreeError },
-    #[error("--head needs a git checkout, and {0} is in none")]
-    NoRepository(Utf8PathBuf),
+    #[error("{flag} needs a git checkout, and {root} is in none")]
+    NoRepository {
+        flag: &'static str,
+        root: Utf8PathBuf,
+    },
+    #[error("`{path}` does not lie below the root {root}")]
+    OutsideRoot {
+        path: Utf8PathBuf,
+        root: Utf8PathBuf,
+    },
+    #[error("can't read the baseline {path}: {error}")]
+    ReadBaseline {
+        path: Utf8PathBuf,
+        error: std::io::Error,
+    },
+    #[error("the baseline {path} is not what `rebake inputs` or `rebake plan` prints: {error}")]
+    ParseBaseline {
+        path: Utf8PathBuf,
+        error: serde_json::Error,
+    },
+    #[error("can't compare with the baseline {path}: {error}")]
+    Baseline {
+        path: Utf8PathBuf,
+        error: BaselineError,
+    },
     #[error(transparent)]
     Git(#[from] GitError),
     #[error(transparent)]
@@ -55,7 +78,8 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::UnknownService { .. }
-            | Self::NoRepository(_)
+            | Self::OutsideRoot { .. }
+            | Self::NoRepository { .. }
             | Self::Plan(PlanError::Glob(_)) => ExitCode::Usage,
             _ => ExitCode::Failed,
         }

@@ -45,6 +45,9 @@ fn main() -> std::process::ExitCode {
     let result = match &arguments.verb {
         Verb::Plan(verb) => commands::plan::run(verb, &mut output),
         Verb::Inputs(verb) => commands::inputs::run(verb, &mut output),
+        Verb::Why(verb) => commands::why::run(verb, &mut output),
+        Verb::WhyNot(verb) => commands::why_not::run(verb, &mut output),
+        Verb::Diff(verb) => commands::diff::run(verb, &mut output),
         Verb::Graph(verb) => commands::graph::run(verb, &mut output),
         Verb::Demo => commands::demo::run(&mut output),
         Verb::Explain(verb) => commands::explain::run(verb, &mut output),

@@ -4,13 +4,18 @@
 //! once. Everything that comes from a repository passes [`printable`] first: a file name may not steer a terminal.
 
 pub(crate) mod diagnostics;
+pub(crate) mod diff;
 pub(crate) mod dot;
 pub(crate) mod graph;
 pub(crate) mod inputs;
+pub(crate) mod markdown;
 pub(crate) mod mermaid;
 pub(crate) mod plan;
+pub(crate) mod reasons;
+pub(crate) mod standing;
 mod style;
 mod table;
+pub(crate) mod why;
 
 use crate::{failure::Failure, planning::Planned};
 use serde::Serialize;

@@ -3,21 +3,24 @@
 //! In: what was typed. Out: a [`Planned`]: the plan, what it was made of, and how long it took. It must never print.
 
 use crate::{
-    arguments::{BuildArguments, TreeArguments},
+    arguments::{BaselineArguments, BuildArguments, TreeArguments},
     failure::Failure,
     root::find_root,
 };
+use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
-    diagnostic::Severity,
+    diagnostic::{Code, Diagnostic, Severity},
     discover::service_name::ServiceName,
-    plan::{Plan, PlanOptions, plan},
+    plan::{
+        BaselineImage, Plan, PlanOptions, PlannedImage, inspect_commit, inspect_work_tree, plan,
+    },
     target::Cgo,
     tree::{
-        SourceTree,
+        TreeErrorKind,
         disk::DiskTree,
-        git::{GitError, Repository, inspect_commit},
+        git::{CommitId, GitError, GitTree, Repository, WorkTreeState},
     },
-    wire::{Root, VersionControl},
+    wire::{Baseline, BaselineDocument, Root, VersionControl},
 };
 use std::{
     mem::ManuallyDrop,
@@ -28,6 +31,12 @@ use std::{
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) root: Root,
+    /// What it was compared with.
+    pub(crate) baseline: Option<Baseline>,
+    /// The paths that differ between the two, where the baseline is a commit.
+    pub(crate) changed: Vec<String>,
+    /// The root itself.
+    pub(crate) directory: Utf8PathBuf,
     /// The last element of the root's path, to greet with.
     pub(crate) name: String,
     pub(crate) took: Duration,
@@ -40,6 +49,21 @@ impl Planned {
             .diagnostics
             .iter()
             .any(|diagnostic| diagnostic.severity != Severity::Note)
+    }
+
+    /// Whether an error concerns the tree and no single service, so that services may be missing.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.plan.diagnostics.iter().any(|diagnostic| {
+            diagnostic.severity == Severity::Error && diagnostic.services.is_empty()
+        })
+    }
+
+    /// The images of one service, or all.
+    pub(crate) fn images_of(&self, service: Option<&ServiceName>) -> Vec<&PlannedImage> {
+        let images = self.plan.images.iter();
+        images
+            .filter(|image| service.is_none_or(|service| image.inputs.service == *service))
+            .collect()
     }
 
     /// Fails when the plan has no service of that name.
@@ -62,11 +86,12 @@ impl Planned {
     }
 }
 
-/// Plans what the arguments name. The plan is never freed piece by piece: the process ends when it has been
-/// printed, and the system takes its memory back at once.
+/// Plans what the arguments name, and compares it with the baseline. The plan is never freed piece by piece: the process
+/// ends when it has been printed, and the system takes its memory back at once.
 pub(crate) fn plan_tree(
     tree: &TreeArguments,
     build: &BuildArguments,
+    baseline: &BaselineArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
     let started = Instant::now();
     if let Some(threads) = tree.threads {
@@ -76,6 +101,11 @@ pub(crate) fn plan_tree(
             .build_global()
             .map_err(|error| Failure::Threads { threads, error })?;
     }
+    // What can be wrong with the arguments is told before the work is done.
+    let recorded = match &baseline.baseline {
+        Some(path) => Some((path, read_baseline(path)?)),
+        None => None,
+    };
     let root = find_root(tree.root.as_deref())?;
     let options = ManuallyDrop::new(options(build));
     let name = root
@@ -84,63 +114,228 @@ pub(crate) fn plan_tree(
         .ok()
         .and_then(|path| path.file_name().map(str::to_owned))
         .unwrap_or_else(|| root.directory.to_string());
-    let (plan, root) = match (&tree.head, root.repository) {
+    let flags = [("--head", &tree.head), ("--base", &baseline.base)];
+    if let (None, Some((flag, _))) = (
+        &root.repository,
+        flags.iter().find(|(_, revision)| revision.is_some()),
+    ) {
+        return Err(Failure::NoRepository {
+            flag,
+            root: root.directory,
+        });
+    }
+    let mut current = match (&tree.head, &root.repository) {
         (Some(revision), Some(repository)) => {
-            let commit = repository.resolve(revision).map_err(GitError::from)?;
-            let source = repository.tree_at(commit, &root.directory)?;
-            let commit = Some(commit.to_string());
-            let mut planned = plan(&source, &options)?;
-            inspect_commit(&source, &mut planned);
-            (
-                planned,
-                Root {
-                    vcs: VersionControl::Git,
-                    commit,
-                    dirty: Some(false),
-                },
-            )
+            Current::of_commit(repository, revision, &root.directory, &options)?
         }
-        (Some(_), None) => return Err(Failure::NoRepository(root.directory)),
-        (None, repository) => {
-            let source = DiskTree::open(&root.directory).map_err(|error| Failure::Root {
-                path: root.directory.clone(),
-                error,
-            })?;
-            plan_directory(&source, &options, repository.as_ref(), &root.directory)?
+        (_, repository) => Current::of_directory(repository.as_ref(), &root.directory, &options)?,
+    };
+    let baseline = match (&baseline.base, &root.repository, recorded) {
+        (Some(revision), Some(repository), _) => {
+            Some(current.compare_with_commit(repository, revision, &root.directory, &options))
         }
+        (_, _, Some((path, images))) => {
+            current.plan.compare_with(&images);
+            Some(Baseline::File {
+                path: path.to_string(),
+            })
+        }
+        _ => None,
     };
     Ok(ManuallyDrop::new(Planned {
-        plan,
-        root,
+        plan: current.plan,
+        root: current.root,
+        baseline,
+        changed: current.changed,
+        directory: root.directory,
         name,
         took: started.elapsed(),
     }))
 }
 
-/// Plans a directory, and says what git knows of its inputs.
-fn plan_directory(
-    source: &dyn SourceTree,
-    options: &PlanOptions,
-    repository: Option<&Repository>,
-    directory: &camino::Utf8Path,
-) -> Result<(Plan, Root), Failure> {
-    let Some(repository) = repository else {
-        return Ok((plan(source, options)?, Root::without_version_control()));
+/// Reads the images of an earlier answer.
+pub(crate) fn read_baseline(path: &Utf8Path) -> Result<Vec<BaselineImage>, Failure> {
+    let path = path.to_owned();
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) => return Err(Failure::ReadBaseline { path, error }),
     };
-    // What git knows is read while the plan is made: neither needs the other.
-    let (planned, state) = rayon::join(
-        || plan(source, options),
-        || repository.work_tree_state(directory),
-    );
-    let mut planned = planned?;
-    let state = state?;
-    state.inspect(&mut planned);
-    let root = Root {
-        vcs: VersionControl::Git,
-        commit: state.head().map(|head| head.to_string()),
-        dirty: Some(state.is_dirty()),
+    let document: BaselineDocument = match serde_json::from_slice(&text) {
+        Ok(document) => document,
+        Err(error) => return Err(Failure::ParseBaseline { path, error }),
     };
-    Ok((planned, root))
+    match document.images() {
+        Ok(images) => Ok(images),
+        Err(error) => Err(Failure::Baseline { path, error }),
+    }
+}
+
+/// The plan of what is there now, and where it came from.
+struct Current {
+    plan: Plan,
+    root: Root,
+    side: Side,
+    /// What differs between the baseline and this.
+    changed: Vec<String>,
+}
+
+/// What git knows of a side.
+enum Side {
+    Commit(GitTree),
+    WorkTree(Box<WorkTreeState>),
+    /// No version control.
+    Unknown,
+}
+
+impl Current {
+    fn of_commit(
+        repository: &Repository,
+        revision: &str,
+        directory: &Utf8Path,
+        options: &PlanOptions,
+    ) -> Result<Self, Failure> {
+        let commit = repository.resolve(revision).map_err(GitError::from)?;
+        let source = repository.tree_at(commit, directory)?;
+        let mut planned = plan(&source, options)?;
+        inspect_commit(&source, &mut planned);
+        Ok(Self {
+            plan: planned,
+            root: Root {
+                vcs: VersionControl::Git,
+                commit: Some(commit.to_string()),
+                dirty: Some(false),
+            },
+            side: Side::Commit(source),
+            changed: Vec::new(),
+        })
+    }
+
+    /// Plans a directory, and says what git knows of its inputs.
+    fn of_directory(
+        repository: Option<&Repository>,
+        directory: &Utf8Path,
+        options: &PlanOptions,
+    ) -> Result<Self, Failure> {
+        let source = DiskTree::open(directory).map_err(|error| Failure::Root {
+            path: directory.to_owned(),
+            error,
+        })?;
+        let Some(repository) = repository else {
+            return Ok(Self {
+                plan: plan(&source, options)?,
+                root: Root::without_version_control(),
+                side: Side::Unknown,
+                changed: Vec::new(),
+            });
+        };
+        // What git knows is read while the plan is made: neither needs the other.
+        let (planned, state) = rayon::join(
+            || plan(&source, options),
+            || repository.work_tree_state(directory),
+        );
+        let mut planned = planned?;
+        let state = state?;
+        inspect_work_tree(&state, &mut planned);
+        Ok(Self {
+            plan: planned,
+            root: Root {
+                vcs: VersionControl::Git,
+                commit: state.head().map(|head| head.to_string()),
+                dirty: Some(state.is_dirty()),
+            },
+            side: Side::WorkTree(Box::new(state)),
+            changed: Vec::new(),
+        })
+    }
+
+    /// Compares with a commit. Where it can't be had, everything is rebuilt, and a diagnostic says what mends it.
+    fn compare_with_commit(
+        &mut self,
+        repository: &Repository,
+        revision: &str,
+        directory: &Utf8Path,
+        options: &PlanOptions,
+    ) -> Baseline {
+        match self.try_to_compare(repository, revision, directory, options) {
+            Ok(commit) => Baseline::Commit {
+                revision: revision.to_owned(),
+                commit: commit.to_string(),
+            },
+            Err(message) => {
+                self.plan.compare_with_unavailable(&message);
+                self.plan.add_diagnostics(vec![Diagnostic {
+                    code: Code::BaselineUnavailable,
+                    severity: Severity::Warning,
+                    message: format!("{message}; everything is rebuilt"),
+                    path: None,
+                    position: None,
+                    services: Vec::new(),
+                }]);
+                Baseline::Unavailable {
+                    revision: revision.to_owned(),
+                    message,
+                }
+            }
+        }
+    }
+
+    fn try_to_compare(
+        &mut self,
+        repository: &Repository,
+        revision: &str,
+        directory: &Utf8Path,
+        options: &PlanOptions,
+    ) -> Result<CommitId, String> {
+        let asked = repository
+            .resolve(revision)
+            .map_err(|error| error.to_string())?;
+        let head = match &self.side {
+            Side::Commit(tree) => Some(tree.commit()),
+            Side::WorkTree(state) => state.head(),
+            Side::Unknown => None,
+        };
+        let head = head.ok_or("nothing is committed yet, so there is nothing to compare with")?;
+        let base = repository
+            .merge_base(asked, head)
+            .map_err(|error| error.to_string())?;
+        let tree = match repository.tree_at(base, directory) {
+            Ok(tree) => tree,
+            Err(GitError::Tree(error)) if is_absence(&error.kind) => {
+                // The root is younger than that commit: every service is new.
+                self.plan.compare_with(&[]);
+                return Ok(base);
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        if let Side::WorkTree(state) = &self.side {
+            // What stands on disk as it is committed need not be read from git's objects again.
+            options
+                .memory
+                .identify(&|path| state.content_identity(path));
+        }
+        let before = plan(&tree, options)
+            .map_err(|error| format!("the commit {base} can't be planned: {error}"))?;
+        let images: Vec<BaselineImage> = before.images.iter().map(BaselineImage::from).collect();
+        self.plan.compare_with(&images);
+        let changed = match &self.side {
+            Side::Commit(current) => tree
+                .changed_paths(current)
+                .map_err(|error| error.to_string())?,
+            Side::WorkTree(state) => state
+                .changed_paths_since(&tree)
+                .map_err(|error| error.to_string())?,
+            Side::Unknown => Vec::new(),
+        };
+        self.plan.note_changes(&changed, &images);
+        self.changed = changed;
+        // Freed with the process.
+        std::mem::forget((before, images));
+        Ok(base)
+    }
+}
+
+fn is_absence(kind: &TreeErrorKind) -> bool {
+    matches!(kind, TreeErrorKind::NotFound | TreeErrorKind::NotADirectory)
 }
 
 fn options(build: &BuildArguments) -> PlanOptions {

@@ -4,13 +4,51 @@
 //! named nothing is read, git's own discovery excepted.
 
 use crate::failure::Failure;
-use camino::{Utf8Path, Utf8PathBuf};
-use rebake_planner::tree::git::{GitError, Repository};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use rebake_planner::{
+    path::RepoPath,
+    tree::git::{GitError, Repository},
+};
 
 /// The root of a tree.
 pub(crate) struct Root {
     pub(crate) directory: Utf8PathBuf,
     pub(crate) repository: Option<Repository>,
+}
+
+/// Where a path that was typed lies below the root: relative to the current directory, or absolute. Links are not
+/// followed, since a link may be an input itself.
+pub(crate) fn path_below(root: &Utf8Path, typed: &Utf8Path) -> Result<RepoPath, Failure> {
+    let current = std::env::current_dir().map_err(Failure::CurrentDirectory)?;
+    let current =
+        Utf8PathBuf::from_path_buf(current).map_err(|_| Failure::CurrentDirectoryNotUtf8)?;
+    let outside = || Failure::OutsideRoot {
+        path: typed.to_owned(),
+        root: root.to_owned(),
+    };
+    let real_root = root.canonicalize_utf8().map_err(|_| outside())?;
+    // The same directory may have several names; where it can't be told, the typed one has to do.
+    let start = if typed.is_absolute() {
+        Utf8PathBuf::from("/")
+    } else {
+        current.canonicalize_utf8().unwrap_or(current)
+    };
+    let mut below: Vec<&str> = start.iter().filter(|element| *element != "/").collect();
+    for element in typed.components() {
+        match element {
+            Utf8Component::ParentDir => {
+                below.pop();
+            }
+            Utf8Component::Normal(name) => below.push(name),
+            _ => {}
+        }
+    }
+    let absolute = format!("/{}", below.join("/"));
+    let relative = [real_root.as_path(), root]
+        .into_iter()
+        .find_map(|root| Utf8Path::new(&absolute).strip_prefix(root).ok())
+        .ok_or_else(outside)?;
+    RepoPath::new(relative.as_str()).map_err(|_| outside())
 }
 
 /// Finds the root: the one that was named, else the top level of the git checkout, else the nearest directory

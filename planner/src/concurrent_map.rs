@@ -71,6 +71,14 @@ impl<Key: Hash + Eq, Value: Clone> ConcurrentMap<Key, Value> {
         self.insert_first(key.clone(), value)
     }
 
+    /// Shows every entry, in no order.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(&Key, &Value)) {
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard.iter().for_each(|(key, value)| show(key, value));
+        }
+    }
+
     /// Whether this is the first to name the key.
     pub(crate) fn claim(&self, key: Key) -> bool
     where

@@ -6,7 +6,7 @@
 use crate::{
     diagnostic::Code,
     file_kind::FileKind,
-    hash::ImageKeys,
+    hash::{ImageKeys, Key},
     inputs::{ImageInputs, InputFile, ManifestFact, Setting, ThirdPartyModule, Tier},
     path::RepoPath,
     tree::ContentDigest,
@@ -48,6 +48,18 @@ pub enum Reason {
     },
     /// The baseline had no key, so nothing equals it.
     BaselineUncertain,
+    /// What was asked to be compared with can't be had.
+    BaselineUnavailable {
+        /// Why, and what mends it.
+        message: String,
+    },
+    /// The image key is another, and the baseline does not say what it was made of.
+    Key {
+        /// The key in the baseline.
+        old: Key,
+        /// The key now.
+        new: Key,
+    },
     /// An input file.
     File {
         /// Which.
@@ -120,6 +132,17 @@ pub struct ImageState<'a> {
     pub keys: Option<&'a ImageKeys>,
     /// The codes of the diagnostics that leave it in doubt.
     pub doubts: &'a [Code],
+    /// How much is known of the inputs.
+    pub detail: Detail,
+}
+
+/// How much is known of an image's inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// All of them.
+    Inputs,
+    /// None: only the keys tell whether they changed.
+    KeysOnly,
 }
 
 /// What a plan is compared with.
@@ -127,16 +150,21 @@ pub struct ImageState<'a> {
 pub enum Baseline<'a> {
     /// With nothing: everything is built.
     None,
+    /// With something that can't be had, and why.
+    Unavailable(&'a str),
     /// With another plan, in which the image may be missing.
     Image(Option<ImageState<'a>>),
 }
 
-/// Decides about one image. `chain` yields, for a file, the packages from the one that holds it to the
-/// main package.
+/// Yields, for a file that changed in a way, the packages from one that holds it to the main package: as they are now, or
+/// as they were for a file that is an input no more.
+pub type ChainOf<'a> = dyn Fn(&RepoPath, Change) -> Vec<String> + 'a;
+
+/// Decides about one image.
 pub fn decide(
     current: ImageState<'_>,
     baseline: Baseline<'_>,
-    chain: &dyn Fn(&RepoPath) -> Vec<String>,
+    chain: &ChainOf<'_>,
 ) -> (Verdict, Vec<Reason>) {
     let Some(keys) = current.keys else {
         let mut codes = current.doubts.to_vec();
@@ -146,6 +174,13 @@ pub fn decide(
     };
     let old = match baseline {
         Baseline::None => return (Verdict::Rebuild, vec![Reason::NoBaseline]),
+        Baseline::Unavailable(message) => {
+            let message = message.to_owned();
+            return (
+                Verdict::Rebuild,
+                vec![Reason::BaselineUnavailable { message }],
+            );
+        }
         Baseline::Image(None) => return (Verdict::Rebuild, vec![Reason::ServiceAdded]),
         Baseline::Image(Some(old)) => old,
     };
@@ -155,18 +190,21 @@ pub fn decide(
     if old_keys.image == keys.image {
         return (Verdict::Reuse, vec![Reason::Unchanged]);
     }
-    (
-        Verdict::Rebuild,
-        differences(old.inputs, current.inputs, chain),
-    )
+    if old.detail == Detail::KeysOnly {
+        let (old, new) = (old_keys.image, keys.image);
+        return (Verdict::Rebuild, vec![Reason::Key { old, new }]);
+    }
+    let mut reasons = differences(old.inputs, current.inputs, chain);
+    if reasons.is_empty() {
+        // The baseline was written by another version, and holds what this one does not know.
+        let (old, new) = (old_keys.image, keys.image);
+        reasons.push(Reason::Key { old, new });
+    }
+    (Verdict::Rebuild, reasons)
 }
 
 /// Every difference between two sets of inputs, input by input.
-pub fn differences(
-    old: &ImageInputs,
-    new: &ImageInputs,
-    chain: &dyn Fn(&RepoPath) -> Vec<String>,
-) -> Vec<Reason> {
+pub fn differences(old: &ImageInputs, new: &ImageInputs, chain: &ChainOf<'_>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for (old, new) in pair_up(&old.files, &new.files, |file| (&file.path, file.kind)) {
         reasons.extend(file_reason(old, new, chain));
@@ -231,7 +269,7 @@ pub fn differences(
 fn file_reason(
     old: Option<&InputFile>,
     new: Option<&InputFile>,
-    chain: &dyn Fn(&RepoPath) -> Vec<String>,
+    chain: &ChainOf<'_>,
 ) -> Option<Reason> {
     let file = new.or(old)?;
     // A manifest's row only repeats its facts, which are compared one by one.
@@ -249,7 +287,7 @@ fn file_reason(
         change,
         old: old.map(|file| file.digest),
         new: new.map(|file| file.digest),
-        via: chain(&file.path),
+        via: chain(&file.path, change),
     })
 }
 

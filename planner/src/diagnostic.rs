@@ -230,6 +230,8 @@ codes! {
     LfsPointer = "lfs-pointer", "An input is a Git LFS pointer, not the content: the build would compile or embed the pointer. Run `git lfs pull` before planning a directory; a commit holds only pointers.";
     /// A submodule without content.
     Submodule = "submodule", "The build needs files of a submodule that is not checked out here, or of a commit that holds only its id. Plan from a checkout with `git submodule update --init`.";
+    /// A baseline that can't be had.
+    BaselineUnavailable = "baseline-unavailable", "The revision to compare with does not exist here, has no common ancestor with what is planned, or is behind the end of a shallow clone. Nothing can be reused then, so everything is rebuilt. Fetch the history that is missing (`git fetch --unshallow`, or `fetch-depth: 0` in a checkout step), or compare with an earlier answer (`--baseline`).";
     /// Third-party code may import packages of this tree.
     PossibleBackEdge = "possible-back-edge", "Without the sources of the third-party modules it can't be seen whether they import packages of this tree. A requirement of this repository's own organisation is where that happens most; if one does, name the packages in rebake.toml under `back-edges`.";
 }

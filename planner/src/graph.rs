@@ -6,6 +6,7 @@
 
 pub(crate) mod build_list;
 mod c_inputs;
+pub(crate) mod chains;
 mod embed;
 pub(crate) mod load;
 pub(crate) mod replacements;

@@ -5,12 +5,17 @@
 
 mod build_lists;
 mod choices;
+mod comparison;
+mod difference;
+#[cfg(feature = "git")]
+mod git_findings;
 mod images;
 mod problems;
+mod standing;
 
 use crate::{
     config::{self, Config},
-    decide::{Baseline, ImageState, Reason, Verdict, decide},
+    decide::{Baseline, Reason, Verdict, decide},
     diagnostic::{Code, Diagnostic, Severity},
     discover::{
         manifest, path_glob::PathGlobError, service_name::ServiceName, services::find_services,
@@ -24,14 +29,18 @@ use crate::{
     target::{BuildTag, Cgo, Platform},
     tree::{SourceTree, TreeError},
 };
+pub use comparison::BaselineImage;
+pub use difference::{Difference, ImageChange, diff};
+#[cfg(feature = "git")]
+pub use git_findings::{inspect_commit, inspect_work_tree};
+
+pub use standing::{Outside, Standing};
+
 use build_lists::{BuildLists, survey_all};
 use choices::Choices;
 use images::{plan_images, tag_services};
 use problems::Findings;
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What the caller chooses. Whatever is empty is taken from `rebake.toml`, else from the documented defaults.
 #[derive(Clone, Default)]
@@ -91,16 +100,6 @@ pub struct PlannedImage {
     graph: Arc<PackageGraph>,
 }
 
-impl PlannedImage {
-    fn state(&self) -> ImageState<'_> {
-        ImageState {
-            inputs: &self.inputs,
-            keys: self.keys.as_ref(),
-            doubts: &self.doubts,
-        }
-    }
-}
-
 /// What must be rebuilt, from what, and what was noticed.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -108,6 +107,8 @@ pub struct Plan {
     pub images: Vec<PlannedImage>,
     /// Services of the baseline that are no more.
     pub removed: Vec<String>,
+    /// Changed paths that reach no service, sorted; empty until a plan is compared and told what changed.
+    pub unaffected: Vec<String>,
     /// Main packages that no glob chose.
     pub excluded_mains: usize,
     /// The modules of the tree: directory and module path.
@@ -116,6 +117,8 @@ pub struct Plan {
     pub diagnostics: Vec<Diagnostic>,
     /// Directories in which services may stand that could not be looked for, and why.
     unseen: Vec<(RepoPath, Code)>,
+    /// The inputs behind links: where each really is, and the links on the way.
+    behind_links: BTreeMap<RepoPath, Vec<RepoPath>>,
 }
 
 /// A module of the tree.
@@ -182,11 +185,12 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
     );
     tag_services(&mut images);
     for image in &mut images {
-        (image.verdict, image.reasons) = decide(image.state(), Baseline::None, &|_| Vec::new());
+        (image.verdict, image.reasons) = decide(image.state(), Baseline::None, &|_, _| Vec::new());
     }
     Ok(Plan {
         images,
         removed: Vec::new(),
+        unaffected: Vec::new(),
         excluded_mains: discovered.excluded_mains,
         modules: survey
             .modules
@@ -203,6 +207,7 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
             .iter()
             .filter_map(unseen_directory)
             .collect(),
+        behind_links: sources.behind_links(),
     })
 }
 
@@ -219,74 +224,6 @@ impl Plan {
             findings.add_all(vec![diagnostic], &services);
         }
         self.diagnostics = findings.into_diagnostics();
-    }
-
-    /// Compares this plan with the images of an earlier one, and decides anew.
-    ///
-    /// A service of the baseline that is missing where the tree could not be read is not removed: it is rebuilt, in
-    /// doubt, with the inputs that it had.
-    pub fn compare_with(&mut self, baseline: &[BaselineImage]) {
-        self.keep_unseen(baseline);
-        let name = |inputs: &ImageInputs| (inputs.service.clone(), inputs.platform.clone());
-        let by_name: HashMap<_, &BaselineImage> = baseline
-            .iter()
-            .map(|old| (name(&old.inputs), old))
-            .collect();
-        for image in &mut self.images {
-            let old = by_name.get(&name(&image.inputs)).map(|old| ImageState {
-                inputs: &old.inputs,
-                keys: old.keys.as_ref(),
-                doubts: &[],
-            });
-            let chain = |path: &RepoPath| chain_to(&image.graph, &image.inputs.main, path);
-            (image.verdict, image.reasons) = decide(image.state(), Baseline::Image(old), &chain);
-        }
-        let present: BTreeSet<&str> = self
-            .images
-            .iter()
-            .map(|image| image.inputs.service.as_str())
-            .collect();
-        let removed: BTreeSet<String> = baseline
-            .iter()
-            .map(|old| old.inputs.service.as_str())
-            .filter(|service| !present.contains(service))
-            .map(str::to_owned)
-            .collect();
-        self.removed = removed.into_iter().collect();
-    }
-
-    fn keep_unseen(&mut self, baseline: &[BaselineImage]) {
-        let present: BTreeSet<String> = self
-            .images
-            .iter()
-            .map(|image| image.inputs.service.to_string())
-            .collect();
-        for old in baseline {
-            let doubts: BTreeSet<Code> = self
-                .unseen
-                .iter()
-                .filter(|(directory, _)| old.inputs.directory.starts_with(directory))
-                .map(|(_, code)| *code)
-                .collect();
-            if doubts.is_empty() || present.contains(old.inputs.service.as_str()) {
-                continue;
-            }
-            self.images.push(PlannedImage {
-                inputs: old.inputs.clone(),
-                keys: None,
-                doubts: doubts.into_iter().collect(),
-                tag: None,
-                verdict: Verdict::Rebuild,
-                reasons: Vec::new(),
-                graph: Arc::new(PackageGraph::default()),
-            });
-        }
-        self.images.sort_by_cached_key(|image| {
-            (
-                image.inputs.service.clone(),
-                image.inputs.platform.to_string(),
-            )
-        });
     }
 
     /// The packages that the images are made of, sorted by import path, or those of one service.
@@ -329,47 +266,6 @@ fn planned_package(package: &Package) -> PlannedPackage {
         imports: package.dependencies.iter().cloned().collect(),
         third_party: package.third_party.iter().cloned().collect(),
     }
-}
-
-/// An image of an earlier plan.
-#[derive(Debug, Clone)]
-pub struct BaselineImage {
-    /// Everything that could change it then.
-    pub inputs: ImageInputs,
-    /// Its keys then.
-    pub keys: Option<ImageKeys>,
-}
-
-impl From<&PlannedImage> for BaselineImage {
-    fn from(image: &PlannedImage) -> Self {
-        Self {
-            inputs: image.inputs.clone(),
-            keys: image.keys,
-        }
-    }
-}
-
-/// The packages from the one that holds a file to the main package. A file that is gone belongs to the
-/// package of its directory, or of the nearest one above.
-fn chain_to(graph: &PackageGraph, main: &str, path: &RepoPath) -> Vec<String> {
-    let closure = graph.closure(main);
-    let holder = closure
-        .iter()
-        .find(|package| package.files.iter().any(|file| file.path == *path))
-        .or_else(|| {
-            closure
-                .iter()
-                .filter(|package| path.starts_with(&package.local.directory))
-                .max_by_key(|package| package.local.directory.as_tree_str().len())
-        });
-    let Some(holder) = holder else {
-        return Vec::new();
-    };
-    let mut chain = graph
-        .shortest_chain(main, &holder.import_path)
-        .unwrap_or_default();
-    chain.reverse();
-    chain
 }
 
 fn read_config(sources: &Sources<'_>) -> Result<(Config, Vec<Diagnostic>), PlanError> {

@@ -15,10 +15,16 @@ use crate::{
     path::RepoPath,
     tree::{
         ContentDigest, ContentIdentity, Entry, ReadLimit, SourceTree, TreeError, TreeErrorKind,
-        view::{Directory, TreeView},
+        view::{Directory, LinkHop, TreeView},
     },
 };
-use std::{cell::Cell, sync::Arc, thread::LocalKey};
+use rayon::prelude::*;
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::LocalKey,
+};
 
 /// As much of a test file as nearly always holds its package clause and imports.
 const TEST_FILE_PREFIX: usize = 4 * 1024;
@@ -58,12 +64,25 @@ fn with_buffer<T>(
 
 /// What the planner remembers of contents, whatever their path: shared between two trees, it makes
 /// the second cost only what differs.
+///
+/// A tree that names its contents itself, such as a git commit, finds them again by these names. What was read from a
+/// directory has no such name until [`identify`](Self::identify) gives it one.
 #[derive(Clone)]
 pub struct ContentMemory(Arc<Memory>);
 
 struct Memory {
     parsed: ConcurrentMap<ContentDigest, Arc<GoFile>>,
+    scanned: ConcurrentMap<ContentDigest, Arc<OtherSource>>,
     digests: ConcurrentMap<ContentIdentity, ContentDigest>,
+    test_headers: ConcurrentMap<ContentIdentity, Arc<GoFile>>,
+    /// What was read from a tree without names for its contents, in no order.
+    unnamed: Mutex<Vec<(RepoPath, Learned)>>,
+}
+
+/// What is known of a content.
+enum Learned {
+    Digest(ContentDigest),
+    TestHeader(Arc<GoFile>),
 }
 
 impl ContentMemory {
@@ -71,8 +90,47 @@ impl ContentMemory {
     pub fn new() -> Self {
         Self(Arc::new(Memory {
             parsed: ConcurrentMap::new(),
+            scanned: ConcurrentMap::new(),
             digests: ConcurrentMap::new(),
+            test_headers: ConcurrentMap::new(),
+            unnamed: Mutex::default(),
         }))
+    }
+
+    /// Gives names to what was read from a directory since the last call. `name_of` yields, for a path without links,
+    /// the name under which another tree has the very same content, and nothing where it can't vouch for that.
+    pub fn identify(&self, name_of: &(dyn Fn(&RepoPath) -> Option<ContentIdentity> + Sync)) {
+        let unnamed = std::mem::take(&mut *self.unnamed());
+        unnamed.into_par_iter().for_each(|(path, learned)| {
+            if let Some(name) = name_of(&path) {
+                self.keep(name, learned);
+            }
+        });
+    }
+
+    fn learn(&self, path: &RepoPath, name: Option<ContentIdentity>, learned: Learned) {
+        match name {
+            Some(name) => self.keep(name, learned),
+            None => self.unnamed().push((path.clone(), learned)),
+        }
+    }
+
+    fn keep(&self, name: ContentIdentity, learned: Learned) {
+        match learned {
+            Learned::Digest(digest) => {
+                self.0.digests.insert_first(name, digest);
+            }
+            Learned::TestHeader(file) => {
+                self.0.test_headers.insert_first(name, file);
+            }
+        }
+    }
+
+    fn unnamed(&self) -> MutexGuard<'_, Vec<(RepoPath, Learned)>> {
+        self.0
+            .unnamed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,6 +154,8 @@ pub(crate) struct Sources<'tree> {
     test_files: ConcurrentMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
     other_files: ConcurrentMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
     digests: ConcurrentMap<RepoPath, Result<ContentDigest, TreeError>>,
+    /// The way to inputs behind links.
+    linked: ConcurrentMap<RepoPath, Arc<[RepoPath]>>,
     memory: ContentMemory,
 }
 
@@ -115,6 +175,7 @@ impl<'tree> Sources<'tree> {
             test_files: ConcurrentMap::new(),
             other_files: ConcurrentMap::new(),
             digests: ConcurrentMap::new(),
+            linked: ConcurrentMap::new(),
             memory,
         }
     }
@@ -137,9 +198,7 @@ impl<'tree> Sources<'tree> {
 
     fn read_go_file(&self, real: &RepoPath) -> Result<GoSource, TreeError> {
         let identity = self.view.tree().content_identity(real);
-        if let Some(digest) = identity
-            .as_ref()
-            .and_then(|identity| self.memory.0.digests.get(identity))
+        if let Some(digest) = self.known_digest(identity.as_ref())
             && let Some(file) = self.memory.0.parsed.get(&digest)
         {
             return Ok(GoSource { digest, file });
@@ -158,9 +217,7 @@ impl<'tree> Sources<'tree> {
                     (self.view.tree().digest(real)?, start)
                 }
             };
-            if let Some(identity) = identity {
-                self.memory.0.digests.insert_first(identity, digest);
-            }
+            self.memory.learn(real, identity, Learned::Digest(digest));
             let file = match self.memory.0.parsed.get(&digest) {
                 Some(file) => file,
                 None => self
@@ -171,6 +228,10 @@ impl<'tree> Sources<'tree> {
             };
             Ok(GoSource { digest, file })
         })
+    }
+
+    fn known_digest(&self, identity: Option<&ContentIdentity>) -> Option<ContentDigest> {
+        self.memory.0.digests.get(identity?)
     }
 
     /// Reads as much of a test file as its header takes. Test files are no inputs, but a broken one
@@ -186,24 +247,36 @@ impl<'tree> Sources<'tree> {
         }
         self.test_files.get_or_insert_with(path, || {
             let real = self.view.real_file(directory, entry, path)?;
-            let limit = ReadLimit::Bytes(TEST_FILE_PREFIX);
-            let within_prefix = with_buffer(&PREFIX_BUFFER, |prefix| {
-                self.view.tree().read_into(&real, limit, prefix)?;
-                Ok(if prefix.len() < TEST_FILE_PREFIX {
-                    Some(parse_header(prefix))
-                } else {
-                    parse_header_within(prefix)
-                })
-            })?;
-            if let Some(file) = within_prefix {
-                return Ok(Arc::new(file));
+            let identity = self.view.tree().content_identity(&real);
+            let known = identity.as_ref();
+            if let Some(file) = known.and_then(|name| self.memory.0.test_headers.get(name)) {
+                return Ok(file);
             }
-            self.with_content(&real, |content| match content {
-                Content::Whole(content) => Ok(Arc::new(parse_header(content))),
-                Content::Start(start) => parse_header_within(start)
-                    .map(Arc::new)
-                    .ok_or_else(|| too_large(path)),
+            let file = self.read_test_header(&real)?;
+            let learned = Learned::TestHeader(Arc::clone(&file));
+            self.memory.learn(&real, identity, learned);
+            Ok(file)
+        })
+    }
+
+    fn read_test_header(&self, real: &RepoPath) -> Result<Arc<GoFile>, TreeError> {
+        let limit = ReadLimit::Bytes(TEST_FILE_PREFIX);
+        let within_prefix = with_buffer(&PREFIX_BUFFER, |prefix| {
+            self.view.tree().read_into(real, limit, prefix)?;
+            Ok(if prefix.len() < TEST_FILE_PREFIX {
+                Some(parse_header(prefix))
+            } else {
+                parse_header_within(prefix)
             })
+        })?;
+        if let Some(file) = within_prefix {
+            return Ok(Arc::new(file));
+        }
+        self.with_content(real, |content| match content {
+            Content::Whole(content) => Ok(Arc::new(parse_header(content))),
+            Content::Start(start) => parse_header_within(start)
+                .map(Arc::new)
+                .ok_or_else(|| too_large(real)),
         })
     }
 
@@ -211,19 +284,28 @@ impl<'tree> Sources<'tree> {
     pub(crate) fn other_file(&self, path: &RepoPath) -> Result<Arc<OtherSource>, TreeError> {
         self.other_files.get_or_insert_with(path, || {
             let real = self.view.real_file_at(path)?;
+            let identity = self.view.tree().content_identity(&real);
+            if let Some(digest) = self.known_digest(identity.as_ref())
+                && let Some(source) = self.memory.0.scanned.get(&digest)
+            {
+                return Ok(source);
+            }
             self.with_content(&real, |content| {
                 // What such a file includes may stand anywhere in it.
                 let Content::Whole(content) = content else {
                     return Err(too_large(path));
                 };
-                Ok(Arc::new(OtherSource {
-                    digest: ContentDigest::of(content),
+                let digest = ContentDigest::of(content);
+                self.memory.learn(&real, identity, Learned::Digest(digest));
+                let source = Arc::new(OtherSource {
+                    digest,
                     constraint: c_file::parse_constraint(content),
                     includes: c_file::includes(content)
                         .into_iter()
                         .map(|include| include.value)
                         .collect(),
-                }))
+                });
+                Ok(self.memory.0.scanned.insert_first(digest, source))
             })
         })
     }
@@ -252,8 +334,36 @@ impl<'tree> Sources<'tree> {
         if let Some(Ok(source)) = self.other_files.get(path) {
             return Ok(source.digest);
         }
-        self.digests
-            .get_or_insert_with(path, || self.view.digest(path))
+        self.digests.get_or_insert_with(path, || {
+            let real = self.view.real_file_at(path)?;
+            let identity = self.view.tree().content_identity(&real);
+            if let Some(digest) = self.known_digest(identity.as_ref()) {
+                return Ok(digest);
+            }
+            let digest = self.view.tree().digest(&real)?;
+            self.memory.learn(&real, identity, Learned::Digest(digest));
+            Ok(digest)
+        })
+    }
+
+    fn note_links(&self, path: &RepoPath, links: &[LinkHop]) -> Result<(), TreeError> {
+        let real = self.view.real_file_at(path)?;
+        let way: Vec<RepoPath> = links
+            .iter()
+            .map(|hop| hop.link.clone())
+            .chain([real])
+            .collect();
+        self.linked.insert_first(path.clone(), way.into());
+        Ok(())
+    }
+
+    /// The inputs behind links: the links on the way to each, and where it really is.
+    pub(crate) fn behind_links(&self) -> BTreeMap<RepoPath, Vec<RepoPath>> {
+        let mut behind = BTreeMap::new();
+        self.linked.for_each(|path, way| {
+            behind.insert(path.clone(), way.to_vec());
+        });
+        behind
     }
 
     /// The digest under which a file is an input: of its content, and where links lead to it of their
@@ -268,6 +378,7 @@ impl<'tree> Sources<'tree> {
         if links.is_empty() {
             return Ok(content);
         }
+        self.note_links(path, &links)?;
         let hops = links
             .iter()
             .map(|hop| (hop.link.as_str(), hop.target.as_str()));

@@ -4,6 +4,14 @@
 //! inside the planner can't change them. Fields are added, never changed; readers ignore fields that they do not
 //! know and check `version`. It must never compute an answer: it only says what the plan says.
 
+mod baseline;
+mod difference;
+mod standing;
+
+pub use baseline::{BaselineDocument, BaselineError};
+pub use difference::{ChangeName, DiffDocument, DiffRow};
+pub use standing::{PathRow, StandingRow, StandingsDocument, StandingsRow};
+
 use crate::{
     decide::{Change, Reason, Verdict},
     diagnostic::{Diagnostic, Severity},
@@ -120,8 +128,17 @@ pub enum VersionControl {
 pub enum Baseline {
     /// A commit.
     Commit {
-        /// Its id.
+        /// The revision as it was asked for.
+        revision: String,
+        /// The commit that was compared with: the best common ancestor with what was planned.
         commit: String,
+    },
+    /// A revision that could not be compared with, so everything is rebuilt.
+    Unavailable {
+        /// The revision as it was asked for.
+        revision: String,
+        /// Why, and what mends it.
+        message: String,
     },
     /// A file with an earlier answer.
     File {
@@ -265,6 +282,20 @@ pub enum ReasonRow {
     },
     /// The baseline had no key, so nothing equals it.
     BaselineUncertain,
+    /// What was asked to be compared with can't be had.
+    BaselineUnavailable {
+        /// Why, and what mends it.
+        message: String,
+    },
+    /// The image key is another; the baseline does not say what it was made of.
+    KeyChanged {
+        /// The key in the baseline.
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
+        old: Key,
+        /// The key now.
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
+        new: Key,
+    },
     /// An input file has other content.
     FileChanged(FileReason),
     /// A file became an input.
@@ -423,7 +454,7 @@ impl PlanDocument {
             baseline,
             services: plan.images.iter().map(ServiceRow::from).collect(),
             removed: plan.removed.clone(),
-            unaffected: Vec::new(),
+            unaffected: plan.unaffected.clone(),
             excluded_mains: plan.excluded_mains,
             diagnostics: plan.diagnostics.iter().map(DiagnosticRow::from).collect(),
         }
@@ -562,6 +593,8 @@ impl From<&Reason> for ReasonRow {
                 codes: codes.iter().map(ToString::to_string).collect(),
             },
             Reason::BaselineUncertain => Self::BaselineUncertain,
+            Reason::BaselineUnavailable { message } => Self::BaselineUnavailable { message },
+            Reason::Key { old, new } => Self::KeyChanged { old, new },
             Reason::File {
                 path,
                 kind,

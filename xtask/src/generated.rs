@@ -6,7 +6,7 @@
 use crate::tools::{target_directory, workspace};
 use rebake_planner::{
     diagnostic::Code,
-    wire::{GraphDocument, InputsDocument, PlanDocument},
+    wire::{DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument},
 };
 use std::{
     env,
@@ -62,6 +62,8 @@ fn files() -> Result<Vec<(PathBuf, String)>, Box<dyn Error>> {
         schema("plan", schemars::schema_for!(PlanDocument))?,
         schema("inputs", schemars::schema_for!(InputsDocument))?,
         schema("graph", schemars::schema_for!(GraphDocument))?,
+        schema("standings", schemars::schema_for!(StandingsDocument))?,
+        schema("diff", schemars::schema_for!(DiffDocument))?,
         (docs.join("diagnostics.md"), diagnostics()),
         (docs.join("command-line.md"), command_line()?),
     ])

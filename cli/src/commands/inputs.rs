@@ -2,7 +2,7 @@
 
 use super::answered;
 use crate::{
-    arguments::{Format, InputsArguments},
+    arguments::{BaselineArguments, Format, InputsArguments},
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
@@ -11,7 +11,11 @@ use crate::{
 use rebake_planner::wire::InputsDocument;
 
 pub(crate) fn run(arguments: &InputsArguments, output: &mut Output) -> Result<ExitCode, Failure> {
-    let planned = plan_tree(&arguments.tree, &arguments.build)?;
+    let planned = plan_tree(
+        &arguments.tree,
+        &arguments.build,
+        &BaselineArguments::default(),
+    )?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
     output.show_diagnostics(&planned);

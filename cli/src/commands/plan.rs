@@ -2,7 +2,7 @@
 
 use super::answered;
 use crate::{
-    arguments::{Format, PlanArguments},
+    arguments::{PlanArguments, ReportFormat},
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
@@ -11,15 +11,16 @@ use crate::{
 use rebake_planner::{decide::Verdict, wire::PlanDocument};
 
 pub(crate) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Failure> {
-    let planned = plan_tree(&arguments.tree, &arguments.build)?;
+    let planned = plan_tree(&arguments.tree, &arguments.build, &arguments.baseline)?;
     output.show_diagnostics(&planned);
     match arguments.format {
-        Format::Human => output.write(&output::plan::render(&planned)),
-        Format::Json => {
+        ReportFormat::Human => output.write(&output::plan::render(&planned)),
+        ReportFormat::Markdown => output.write(&output::markdown::render(&planned, None)),
+        ReportFormat::Json => {
             output.write_json(&PlanDocument::new(
                 &planned.plan,
                 planned.root.clone(),
-                None,
+                planned.baseline.clone(),
             ))?;
         }
     }

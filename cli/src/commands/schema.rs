@@ -6,13 +6,17 @@ use crate::{
     failure::Failure,
     output::Output,
 };
-use rebake_planner::wire::{GraphDocument, InputsDocument, PlanDocument};
+use rebake_planner::wire::{
+    DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
+};
 
 pub(crate) fn run(arguments: SchemaArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     let schema = match arguments.document {
         Document::Plan => schemars::schema_for!(PlanDocument),
         Document::Inputs => schemars::schema_for!(InputsDocument),
         Document::Graph => schemars::schema_for!(GraphDocument),
+        Document::Standings => schemars::schema_for!(StandingsDocument),
+        Document::Diff => schemars::schema_for!(DiffDocument),
     };
     output.write_json(&schema)?;
     Ok(ExitCode::Done)

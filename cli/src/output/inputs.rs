@@ -58,7 +58,7 @@ fn all(planned: &Planned) -> String {
             ]
         })
         .collect();
-    let mut text = heading(&planned.plan, &planned.name);
+    let mut text = heading(&planned.plan, &planned.name, None);
     text.push_str(&table(
         &[
             "SERVICE",

@@ -1,31 +1,38 @@
 //! A plan for people.
 
 use super::{
-    count, printable,
+    count, printable, reasons,
     style::{self, paint},
     table::{Cell, table},
 };
 use crate::planning::Planned;
 use rebake_planner::{
-    decide::{Change, Reason, Verdict},
+    decide::{Reason, Verdict},
     file_kind::FileKind,
     plan::{Plan, PlannedImage},
+    wire::Baseline,
 };
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 /// As many digits of a key as tell images apart at a glance.
 const KEY_DIGITS: usize = 12;
 
+/// As many digits of a commit as git shows.
+const COMMIT_DIGITS: usize = 10;
+
+/// As many changed paths without effect as are listed; the JSON document has all.
+const LISTED_PATHS: usize = 8;
+
 /// Renders a whole plan.
 pub(crate) fn render(planned: &Planned) -> String {
-    let mut text = heading(&planned.plan, &planned.name);
+    let mut text = heading(&planned.plan, &planned.name, planned.baseline.as_ref());
     text.push_str(&rows(&planned.plan));
     text.push_str(&summary(&planned.plan, Some(planned.took)));
     text
 }
 
 /// What was planned, in one line.
-pub(crate) fn heading(plan: &Plan, name: &str) -> String {
+pub(crate) fn heading(plan: &Plan, name: &str, baseline: Option<&Baseline>) -> String {
     let services: BTreeSet<&str> = plan
         .images
         .iter()
@@ -37,12 +44,28 @@ pub(crate) fn heading(plan: &Plan, name: &str) -> String {
         paint(
             style::FAINT,
             &format!(
-                "· {} · {}",
+                "· {} · {}{}",
                 count(services.len(), "service", "services"),
-                count(plan.modules.len(), "module", "modules")
+                count(plan.modules.len(), "module", "modules"),
+                compared_with(baseline)
             )
         )
     )
+}
+
+/// What a plan was compared with, to stand at the end of a line.
+pub(crate) fn compared_with(baseline: Option<&Baseline>) -> String {
+    match baseline {
+        Some(Baseline::Commit { revision, commit }) => {
+            let commit = commit.get(..COMMIT_DIGITS).unwrap_or(commit);
+            format!(" · since {} ({commit})", printable(revision))
+        }
+        Some(Baseline::Unavailable { revision, .. }) => {
+            format!(" · {} can't be compared with", printable(revision))
+        }
+        Some(Baseline::File { path }) => format!(" · since {}", printable(path)),
+        Some(_) | None => String::new(),
+    }
 }
 
 /// The table of images.
@@ -86,7 +109,8 @@ fn row(image: &PlannedImage) -> Vec<Cell> {
     ]
 }
 
-/// The first reason, and how many more there are.
+/// The first reason, and how many more there are. Two images that differ tell more by what changed than by how many
+/// files did, so files come first.
 fn why(reasons: &[Reason]) -> String {
     let Some(first) = reasons.first() else {
         return String::new();
@@ -97,45 +121,7 @@ fn why(reasons: &[Reason]) -> String {
     } else {
         String::new()
     };
-    printable(&format!("{}{more}", reason(first))).into_owned()
-}
-
-fn reason(reason: &Reason) -> String {
-    let change = |old: &Option<String>, new: &Option<String>| match (old, new) {
-        (Some(old), Some(new)) => format!("{old} → {new}"),
-        (None, Some(new)) => format!("now {new}"),
-        (Some(old), None) => format!("no longer {old}"),
-        (None, None) => String::new(),
-    };
-    match reason {
-        Reason::NoBaseline => "nothing to compare with".to_owned(),
-        Reason::ServiceAdded => "new service".to_owned(),
-        Reason::Uncertain { codes } => {
-            let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-            format!("uncertain: {}", codes.join(", "))
-        }
-        Reason::BaselineUncertain => "the baseline was uncertain".to_owned(),
-        Reason::File { path, change, .. } => {
-            let change = match change {
-                Change::Added => "added",
-                Change::Removed => "removed",
-                Change::Changed => "changed",
-            };
-            format!("{path} {change}")
-        }
-        Reason::Manifest {
-            path,
-            name,
-            old,
-            new,
-        } => format!("{path}: {name} {}", change(old, new)),
-        Reason::Module { module, old, new } => format!("{module} {}", change(old, new)),
-        Reason::Setting { setting, old, new } => format!("{setting} {}", change(old, new)),
-        Reason::Recipe { old, new } => format!("build recipe {}", change(old, new)),
-        Reason::Tier { old, new } => format!("third-party tier {old} → {new}"),
-        Reason::Unchanged => "unchanged".to_owned(),
-        other => format!("{other:?}"),
-    }
+    format!("{}{more}", reasons::short(first))
 }
 
 /// The counts, and how long it took.
@@ -160,6 +146,26 @@ pub(crate) fn summary(plan: &Plan, took: Option<Duration>) -> String {
     }
     for service in &plan.removed {
         let _ = write!(text, "\nremoved: {service}");
+    }
+    if !plan.unaffected.is_empty() {
+        let listed: Vec<String> = plan
+            .unaffected
+            .iter()
+            .take(LISTED_PATHS)
+            .map(|path| printable(path).into_owned())
+            .collect();
+        let more = match plan.unaffected.len() - listed.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let _ = write!(
+            text,
+            "\n{}",
+            paint(
+                style::FAINT,
+                &format!("without effect on any image: {}{more}", listed.join(", "))
+            )
+        );
     }
     if let Some(took) = took {
         let _ = write!(

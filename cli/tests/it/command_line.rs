@@ -14,7 +14,9 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
             .map(|line| line.trim_end().to_owned() + "\n")
             .collect::<String>()
     };
-    let verbs = ["plan", "inputs", "graph", "demo", "explain", "schema"];
+    let verbs = [
+        "plan", "inputs", "why", "why-not", "diff", "graph", "demo", "explain", "schema",
+    ];
     for verb in verbs {
         let text = help(&[verb, "--help"]);
         assert!(

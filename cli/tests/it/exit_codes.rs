@@ -55,6 +55,17 @@ fn without_images_nothing_must_be_rebuilt() {
 }
 
 #[test]
+fn a_tree_that_could_not_be_read_in_whole_fails_with_what_is_known() {
+    let shop = Shop::new();
+    std::fs::create_dir_all(shop.root().join("tools")).unwrap();
+    std::os::unix::fs::symlink("nowhere", shop.root().join("tools/go.mod")).unwrap();
+    let answer = shop.run(&["plan", "--exit-code"]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.stderr.contains("tools/go.mod"), "{answer:?}");
+    assert!(answer.stdout.contains("api"), "{answer:?}");
+}
+
+#[test]
 fn outside_of_every_tree_the_root_must_be_named() {
     let shop = Shop::new();
     std::fs::remove_file(shop.root().join("go.mod")).unwrap();

@@ -4,7 +4,9 @@
 //! point: a property that the schema does not name is a fault, because it would be undocumented.
 
 use crate::{docs::document, shop::Shop};
-use rebake_planner::wire::{GraphDocument, InputsDocument, PlanDocument};
+use rebake_planner::wire::{
+    DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
@@ -26,12 +28,51 @@ fn the_output_follows_the_schemas_and_reads_back() {
     check::<InputsDocument>(&shop, &["inputs", "api", "--format", "json"], "inputs");
     check::<GraphDocument>(&shop, &["graph", "--format", "json"], "graph");
     check::<GraphDocument>(&shop, &["graph", "api", "--format", "json"], "graph");
+    let before = shop.run(&["inputs", "--format", "json"]).stdout;
+    shop.write("../before.json", &before);
+    shop.commit_all();
+    shop.write(
+        "internal/cart/cart.go",
+        "package cart\n\nimport _ \"nowhere.example/y\"\n",
+    );
+    shop.write("internal/money/money.go", "package money\n");
+    shop.write(
+        "go.mod",
+        "module example.com/shop\n\ngo 1.25\n\nrequire golang.org/x/sync v0.12.0\n",
+    );
+    for base in ["HEAD", "nowhere"] {
+        check::<PlanDocument>(&shop, &["plan", "--base", base, "--format", "json"], "plan");
+    }
+    check::<PlanDocument>(
+        &shop,
+        &["plan", "--baseline", "../before.json", "--format", "json"],
+        "plan",
+    );
+    check::<PlanDocument>(&shop, &["why", "api", "--format", "json"], "plan");
+    let path = "internal/money/money_test.go";
+    for arguments in [
+        &["why", "--path", path, "--format", "json"][..],
+        &["why-not", "api", "--format", "json"],
+        &["why-not", "api", "internal", "--format", "json"],
+    ] {
+        check::<StandingsDocument>(&shop, arguments, "standings");
+    }
+    let after = shop.run(&["inputs", "--format", "json"]).stdout;
+    shop.write("../after.json", &after);
+    let arguments = [
+        "diff",
+        "../before.json",
+        "../after.json",
+        "--format",
+        "json",
+    ];
+    check::<DiffDocument>(&shop, &arguments, "diff");
 }
 
 #[test]
 fn the_schema_command_prints_the_schemas_of_the_repository() {
     let shop = Shop::new();
-    for name in ["plan", "inputs", "graph"] {
+    for name in ["plan", "inputs", "graph", "standings", "diff"] {
         let printed = shop.run(&["schema", name]).stdout;
         assert_eq!(
             printed,
@@ -80,8 +121,35 @@ fn check<T: Serialize + DeserializeOwned>(shop: &Shop, arguments: &[&str], schem
     assert_eq!(serde_json::to_value(&read).unwrap(), value, "{arguments:?}");
 }
 
+/// A schema together with what it refers to: a variant with fields of a type of its own has both.
+fn with_reference(whole: &Value, schema: &Value) -> Value {
+    let mut merged = schema.clone();
+    let Some(reference) = merged.as_object_mut().unwrap().remove("$ref") else {
+        return merged;
+    };
+    let name = reference
+        .as_str()
+        .unwrap()
+        .strip_prefix("#/$defs/")
+        .unwrap();
+    let referred = with_reference(whole, &whole["$defs"][name]);
+    for (keyword, rule) in referred.as_object().unwrap() {
+        let own = merged.as_object_mut().unwrap();
+        match (own.get_mut(keyword), rule) {
+            (Some(Value::Object(own)), Value::Object(more)) => own.extend(more.clone()),
+            (Some(Value::Array(own)), Value::Array(more)) => own.extend(more.clone()),
+            (Some(_), _) => {}
+            (None, rule) => {
+                own.insert(keyword.clone(), rule.clone());
+            }
+        }
+    }
+    merged
+}
+
 fn faults_of(whole: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut faults = Vec::new();
+    let schema = &with_reference(whole, schema);
     for (keyword, rule) in schema.as_object().unwrap() {
         match keyword.as_str() {
             "$schema"
@@ -91,10 +159,6 @@ fn faults_of(whole: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
             | "format"
             | "properties"
             | "additionalProperties" => {}
-            "$ref" => {
-                let name = rule.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
-                faults.extend(faults_of(whole, &whole["$defs"][name], value, at));
-            }
             "type" => {
                 let is_one = match rule {
                     Value::Array(types) => types.iter().any(|name| has_type(value, name)),

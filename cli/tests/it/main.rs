@@ -5,6 +5,7 @@
     reason = "a test stops where its preparation fails"
 )]
 
+mod baselines;
 mod command_line;
 mod docs;
 mod exit_codes;

@@ -40,6 +40,40 @@ impl Shop {
         fs::write(path, content).unwrap();
     }
 
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.root().join(path)).unwrap();
+    }
+
+    /// Makes a repository of the shop, where there is none yet, and commits everything.
+    pub(crate) fn commit_all(&self) {
+        if !self.root().join(".git").exists() {
+            self.git(&["init", "--quiet", "--initial-branch=main"]);
+        }
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message=x"]);
+    }
+
+    /// Runs git in the shop, with nobody's configuration.
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "protocol.file.allow=always"])
+            .args(arguments)
+            .current_dir(self.root())
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_AUTHOR_NAME", "A")
+            .env("GIT_AUTHOR_EMAIL", "a@example.com")
+            .env("GIT_COMMITTER_NAME", "A")
+            .env("GIT_COMMITTER_EMAIL", "a@example.com")
+            .output()
+            .unwrap();
+        let answer = Answer::from(output);
+        assert_eq!(answer.code, 0, "{arguments:?}: {answer:?}");
+        answer.stdout.trim().to_owned()
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         self.run_with(arguments, &[])
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::Path,
     process::Command,
@@ -50,15 +51,23 @@ fn plan(root: &Path) -> String {
     } else {
         Command::new(env!("CARGO_BIN_EXE_rebake"))
     };
-    let output = command
+    command
         .args(["plan", "--format", "json", "--root"])
         .arg(root)
-        .current_dir(root)
-        .output()
-        .expect("it can be started");
+        .current_dir(root);
+    let output = loop {
+        match command.output() {
+            // A process that another test starts meanwhile holds the copy open for writing until it runs its program.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                std::thread::yield_now();
+            }
+            output => break output.expect("it can be started"),
+        }
+    };
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+    // A directory that can't be listed may hide services, so the command fails, with what is known.
     assert!(
-        output.status.success(),
+        matches!(output.status.code(), Some(0 | 1)),
         "{text}{}",
         String::from_utf8_lossy(&output.stderr)
     );

@@ -9,6 +9,7 @@
 use super::{
     build_list::BuildList,
     c_inputs::c_inputs,
+    chains::Chains,
     embed::embedded_files,
     resolve::{LocalPackage, Resolution, has_path_prefix, resolve},
 };
@@ -27,7 +28,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 /// A package of the graph.
@@ -61,6 +62,8 @@ pub(crate) struct PackageFile {
 pub(crate) struct PackageGraph {
     graph: DiGraph<Arc<Package>, ()>,
     nodes: HashMap<String, NodeIndex>,
+    /// The packages that hold each file, sorted; made when it is asked for.
+    holders: OnceLock<HashMap<RepoPath, Vec<NodeIndex>>>,
 }
 
 /// Everything that stays the same while packages are loaded.
@@ -353,7 +356,54 @@ impl PackageGraph {
                 }
             }
         }
-        Self { graph, nodes }
+        Self {
+            graph,
+            nodes,
+            holders: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn node_count(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    pub(super) fn node(&self, import_path: &str) -> Option<NodeIndex> {
+        self.nodes.get(import_path).copied()
+    }
+
+    pub(super) fn import_path(&self, index: NodeIndex) -> &str {
+        &self.graph[index].import_path
+    }
+
+    /// What a package imports. Nodes were added in the order of their import paths.
+    pub(super) fn sorted_neighbours(&self, index: NodeIndex) -> Vec<NodeIndex> {
+        let mut neighbours: Vec<NodeIndex> = self.graph.neighbors(index).collect();
+        neighbours.sort_unstable();
+        neighbours
+    }
+
+    /// The packages whose files stand in a directory.
+    pub(super) fn nodes_in<'a>(
+        &'a self,
+        directory: &'a RepoPath,
+    ) -> impl Iterator<Item = NodeIndex> + 'a {
+        self.graph
+            .node_indices()
+            .filter(move |index| self.graph[*index].local.directory == *directory)
+    }
+
+    /// The packages that hold a file, sorted.
+    pub(super) fn holders(&self, file: &RepoPath) -> &[NodeIndex] {
+        let holders = self.holders.get_or_init(|| {
+            let mut holders: HashMap<RepoPath, Vec<NodeIndex>> = HashMap::new();
+            for index in self.graph.node_indices() {
+                for file in &self.graph[index].files {
+                    holders.entry(file.path.clone()).or_default().push(index);
+                }
+            }
+            holders
+        });
+        holders.get(file).map_or(&[], Vec::as_slice)
     }
 
     /// A package by its import path.
@@ -391,38 +441,9 @@ impl PackageGraph {
             .collect()
     }
 
-    /// The shortest chain of imports from a main package to another, both included: one of the
-    /// shortest, and always the same one.
-    pub(crate) fn shortest_chain(&self, from: &str, to: &str) -> Option<Vec<String>> {
-        let start = *self.nodes.get(from)?;
-        let goal = *self.nodes.get(to)?;
-        let mut came_from: Vec<Option<NodeIndex>> = vec![None; self.graph.node_count()];
-        let mut frontier = vec![start];
-        came_from[start.index()] = Some(start);
-        while came_from[goal.index()].is_none() && !frontier.is_empty() {
-            let mut next = Vec::new();
-            for index in frontier {
-                let mut neighbours: Vec<NodeIndex> = self.graph.neighbors(index).collect();
-                neighbours.sort_unstable();
-                for neighbour in neighbours {
-                    if came_from[neighbour.index()].is_none() {
-                        came_from[neighbour.index()] = Some(index);
-                        next.push(neighbour);
-                    }
-                }
-            }
-            next.sort_unstable();
-            frontier = next;
-        }
-        came_from[goal.index()]?;
-        let mut chain = vec![self.graph[goal].import_path.clone()];
-        let mut at = goal;
-        while at != start {
-            at = came_from[at.index()]?;
-            chain.push(self.graph[at].import_path.clone());
-        }
-        chain.reverse();
-        Some(chain)
+    /// The ways from a main package to everything that it reaches.
+    pub(crate) fn chains_from(&self, main: &str) -> Chains<'_> {
+        Chains::of(self, main)
     }
 
     /// The import cycles, each as its packages in order. Go refuses every build that reaches one.

@@ -16,7 +16,6 @@
 
 mod attributes;
 mod error;
-mod inspection;
 mod lfs;
 mod objects;
 mod repository;
@@ -30,9 +29,10 @@ mod tests;
 
 pub use attributes::CheckoutFilter;
 pub use error::GitError;
-pub use inspection::inspect_commit;
+pub(crate) use lfs::LONGEST_POINTER;
 pub use lfs::is_lfs_pointer;
 pub use repository::{CommitId, MergeBaseError, Repository, RepositoryError, RevisionError};
 pub use status::{Change, ChangeKind};
 pub use tree::GitTree;
+pub(crate) use work_tree::StagedFile;
 pub use work_tree::{WorkTreeError, WorkTreeState};

@@ -33,8 +33,6 @@ const ORDER: &[&[&str]] = &[
     &["hash"],
     &["decide"],
     &["plan"],
-    // What git knows of a finished plan stands with the rest of git.
-    &["tree::git::inspection"],
     &["wire"],
 ];
 

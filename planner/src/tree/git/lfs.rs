@@ -6,7 +6,7 @@
 //! Source: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>.
 
 /// The longest pointer that the specification allows, in bytes.
-pub(super) const LONGEST_POINTER: usize = 1024;
+pub(crate) const LONGEST_POINTER: usize = 1024;
 
 /// Whether these bytes are a Git LFS pointer and not the file that it stands for: the version line
 /// first, an `oid` and a `size` line, and at most 1024 bytes.

@@ -4,6 +4,7 @@
 //! or hand out an entry whose name no checkout could have.
 
 use crate::concurrent_map::ConcurrentMap;
+use crate::path::RepoPath;
 use crate::tree::{EntryKind, FileMode, ReadLimit, TreeErrorKind};
 use gix::ObjectId;
 use gix::objs::{Find as _, Kind, TreeRefIter, tree::EntryKind as GitKind};
@@ -80,6 +81,19 @@ impl DecodedTree {
 
     pub(super) fn not_utf8(&self) -> &[(Vec<u8>, NodeKind, ObjectId)] {
         &self.not_utf8
+    }
+
+    /// Every entry, those with other names included: name, kind and id.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (&[u8], NodeKind, ObjectId)> {
+        let utf8 = self
+            .entries
+            .iter()
+            .map(|entry| (entry.name.as_bytes(), entry.kind, entry.id));
+        let other = self
+            .not_utf8
+            .iter()
+            .map(|(name, kind, id)| (name.as_slice(), *kind, *id));
+        utf8.chain(other)
     }
 
     pub(super) fn entry(&self, name: &str) -> Option<&DecodedEntry> {
@@ -199,6 +213,22 @@ impl Objects {
         }
         let decoded = self.find(id, Kind::Tree, |data| DecodedTree::decode(id, data))??;
         Ok(self.trees.insert_first(*id, Arc::new(decoded)))
+    }
+
+    /// The tree below another one at this path; nothing where no directory is.
+    pub(super) fn subtree(
+        &self,
+        top: ObjectId,
+        path: &RepoPath,
+    ) -> Result<Option<ObjectId>, TreeErrorKind> {
+        let mut id = top;
+        for element in path.elements() {
+            match self.tree(&id)?.entry(element) {
+                Some(entry) if entry.kind == NodeKind::Directory => id = entry.id,
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(id))
     }
 
     /// The blob of this id.

@@ -1,6 +1,6 @@
-//! The index against the commit that is checked out.
+//! The index against a commit.
 //!
-//! In: the index and the trees of HEAD. Out: the paths that differ. It must never read a file or a blob,
+//! In: the index and the trees of the commit, which mostly is HEAD. Out: the paths that differ. It must never read a file or a blob,
 //! and it skips every directory whose tree the index still knows.
 //!
 //! Source: git's `unpack_trees` with `cache_tree` (unpack-trees.c, cache-tree.c).
@@ -16,14 +16,23 @@ use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::index::entry::{Mode, Stage};
 use gix::index::extension::Tree as CachedTree;
 
+/// The paths in which the index differs from the commit that is checked out.
 pub(super) fn changes(state: &WorkTreeState) -> Result<Vec<Change>, WorkTreeError> {
+    changes_since(state, tree_of_head(state)?)
+}
+
+/// The paths in which the index differs from a tree at the root; every path, where there is no such tree.
+pub(super) fn changes_since(
+    state: &WorkTreeState,
+    tree: Option<ObjectId>,
+) -> Result<Vec<Change>, WorkTreeError> {
     let mut comparison = Comparison {
         state,
         seen: vec![false; state.range.len()],
         pending: Vec::new(),
         changes: Vec::new(),
     };
-    if let Some(id) = tree_of_head(state)? {
+    if let Some(id) = tree {
         comparison.pending.push(Pending {
             directory: BString::from(state.root.as_tree_str()),
             id,
@@ -39,15 +48,9 @@ fn tree_of_head(state: &WorkTreeState) -> Result<Option<ObjectId>, WorkTreeError
         return Ok(None);
     };
     let at_root = |kind| TreeError::new(&state.root, kind);
-    let mut id = state.repository.tree_id(head).map_err(at_root)?;
-    for element in state.root.elements() {
-        let tree = state.repository.objects().tree(&id).map_err(at_root)?;
-        match tree.entry(element) {
-            Some(entry) if entry.kind == NodeKind::Directory => id = entry.id,
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(id))
+    let top = state.repository.tree_id(head).map_err(at_root)?;
+    let objects = state.repository.objects();
+    Ok(objects.subtree(top, &state.root).map_err(at_root)?)
 }
 
 fn cached_tree<'i>(index: &'i gix::index::State, root: &RepoPath) -> Option<&'i CachedTree> {
@@ -70,7 +73,7 @@ struct Pending<'i> {
 
 struct Comparison<'i> {
     state: &'i WorkTreeState,
-    /// For each index entry below the root, whether HEAD has its path.
+    /// For each index entry below the root, whether the commit has its path.
     seen: Vec<bool>,
     /// A list and not the stack, so that a deep tree costs none.
     pending: Vec<Pending<'i>>,
@@ -107,7 +110,7 @@ impl<'i> Comparison<'i> {
         Ok(self.changes)
     }
 
-    /// Whether the index has this directory just as HEAD has it.
+    /// Whether the index has this directory just as the commit has it.
     fn is_known(&mut self, directory: &Pending<'_>) -> bool {
         let valid = directory
             .cached
@@ -138,15 +141,7 @@ impl<'i> Comparison<'i> {
     }
 
     fn compare(&mut self, directory: &Pending<'i>, tree: &DecodedTree) {
-        let utf8 = tree
-            .entries()
-            .iter()
-            .map(|entry| (entry.name.as_bytes(), entry.kind, entry.id));
-        let other = tree
-            .not_utf8()
-            .iter()
-            .map(|(name, kind, id)| (name.as_slice(), *kind, *id));
-        for (name, kind, id) in utf8.chain(other) {
+        for (name, kind, id) in tree.nodes() {
             let mut path = directory.directory.clone();
             if !path.is_empty() {
                 path.push(b'/');
@@ -179,7 +174,7 @@ impl<'i> Comparison<'i> {
         }
     }
 
-    /// Whether a sparse index holds the directory as one entry, just as HEAD has it.
+    /// Whether a sparse index holds the directory as one entry, just as the commit has it.
     fn is_sparse_entry(&mut self, directory: &BStr, id: ObjectId) -> bool {
         if !self.state.index.is_sparse() {
             return false;

@@ -17,7 +17,7 @@ use crate::tree::{
     TreeErrorKind,
 };
 use gix::ObjectId;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// `PATH_MAX`: no checkout can hold a longer path. It keeps hostile trees from costing a square.
 pub(super) const LONGEST_PATH: usize = 4096;
@@ -124,6 +124,76 @@ impl GitTree {
         files.checkout_filters(&self.root, paths, LineEndings::AS_COMMITTED)
     }
 
+    /// The paths below the root that differ between two commits, sorted: files and links whose content, kind or executable
+    /// bit differs, and submodules at another commit. A rename is two paths. Names that are not UTF-8 are shown with U+FFFD.
+    /// Directories that both commits share are not entered.
+    ///
+    /// # Errors
+    /// When a tree object can't be read.
+    pub fn changed_paths(&self, other: &Self) -> Result<Vec<String>, TreeError> {
+        let mut changed = Vec::new();
+        let mut pending = vec![(
+            RepoPath::root(),
+            Some(self.root_id()?),
+            Some(other.root_id()?),
+        )];
+        while let Some((directory, ours, theirs)) = pending.pop() {
+            if ours == theirs {
+                continue;
+            }
+            if directory.as_tree_str().len() > LONGEST_PATH {
+                return Err(TreeError::new(&directory, TreeErrorKind::PathTooLong));
+            }
+            let nodes = |objects: &Objects, id: Option<ObjectId>| {
+                id.map(|id| objects.tree(&id))
+                    .transpose()
+                    .map_err(|kind| TreeError::new(&directory, kind))
+            };
+            let ours = nodes(&self.objects, ours)?;
+            let theirs = nodes(&other.objects, theirs)?;
+            let mut by_name: BTreeMap<&[u8], [Option<Node>; 2]> = BTreeMap::new();
+            for (side, tree) in [ours.as_deref(), theirs.as_deref()].into_iter().enumerate() {
+                for (name, kind, id) in tree.into_iter().flat_map(DecodedTree::nodes) {
+                    by_name.entry(name).or_default()[side] = Some((kind, id));
+                }
+            }
+            for (name, sides) in by_name {
+                if sides[0] == sides[1] {
+                    continue;
+                }
+                let subtree = |side: Option<Node>| match side {
+                    Some((NodeKind::Directory, id)) => Some(id),
+                    _ => None,
+                };
+                let is_leaf =
+                    |side: &Option<Node>| side.is_some_and(|(kind, _)| kind != NodeKind::Directory);
+                let shown = String::from_utf8_lossy(name);
+                if sides.iter().any(is_leaf) {
+                    changed.push(if directory.is_root() {
+                        shown.clone().into_owned()
+                    } else {
+                        format!("{directory}/{shown}")
+                    });
+                }
+                let below = sides.map(subtree);
+                if below.iter().any(Option::is_some) {
+                    pending.push((directory.child(&shown), below[0], below[1]));
+                }
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        Ok(changed)
+    }
+
+    /// The tree object of the root.
+    pub(super) fn root_id(&self) -> Result<ObjectId, TreeError> {
+        self.objects
+            .subtree(self.top, &self.root)
+            .and_then(|found| found.ok_or(TreeErrorKind::NotADirectory))
+            .map_err(|kind| TreeError::new(&self.root, kind))
+    }
+
     /// The directory at a path, from the nearest one that is known.
     fn directory(&self, path: &RepoPath) -> Result<Arc<DecodedTree>, TreeErrorKind> {
         if let Some(known) = self.directories.get(path) {
@@ -173,7 +243,7 @@ impl GitTree {
 
     /// The content of a regular file of at most `limit` bytes; nothing for a longer one, which is not unpacked, and
     /// for one that can't be read.
-    pub(super) fn small_file(&self, path: &RepoPath, limit: usize) -> Option<Vec<u8>> {
+    pub(crate) fn small_file(&self, path: &RepoPath, limit: usize) -> Option<Vec<u8>> {
         let (id, _) = self.file(path).ok()?;
         let size = usize::try_from(self.objects.size(&id)?).ok()?;
         if size > limit {
@@ -190,6 +260,14 @@ impl GitTree {
             }
         })
     }
+}
+
+/// An entry without its name.
+type Node = (NodeKind, ObjectId);
+
+/// The name of a blob's content.
+pub(super) fn blob_identity(id: &ObjectId) -> ContentIdentity {
+    ContentIdentity(Arc::from(id.as_bytes()))
 }
 
 impl SourceTree for GitTree {
@@ -247,6 +325,6 @@ impl SourceTree for GitTree {
 
     fn content_identity(&self, file: &RepoPath) -> Option<ContentIdentity> {
         let (id, _) = self.file(file).ok()?;
-        Some(ContentIdentity(Arc::from(id.as_bytes())))
+        Some(blob_identity(&id))
     }
 }

@@ -14,11 +14,11 @@ use super::attributes::{
 use super::objects::NodeKind;
 use super::repository::{CommitId, Repository, RevisionError, reason};
 use super::status::Change;
-use super::tree::LONGEST_PATH;
+use super::tree::{GitTree, LONGEST_PATH, blob_identity};
 use super::{staged, status};
 use crate::path::RepoPath;
 use crate::tree::disk::DiskTree;
-use crate::tree::{ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
+use crate::tree::{ContentIdentity, ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
 use camino::{Utf8Path, Utf8PathBuf};
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::index::entry::Mode;
@@ -90,6 +90,27 @@ pub enum WorkTreeError {
     /// A file or an object can't be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
+}
+
+/// What the index says of a file.
+pub(crate) struct StagedFile<'index>(&'index gix::index::Entry);
+
+impl StagedFile<'_> {
+    /// The length on disk when git last looked, as far as 32 bits tell; nothing where git wants to look again.
+    pub(crate) fn length(&self) -> Option<u32> {
+        let Self(entry) = self;
+        // git writes 0 for files that it wants to look at again.
+        let is_known =
+            entry.stat.size != 0 || entry.id == gix::ObjectId::empty_blob(entry.id.kind());
+        is_known.then_some(entry.stat.size)
+    }
+
+    /// Whether this is the content that is staged.
+    pub(crate) fn holds(&self, content: &[u8]) -> bool {
+        let Self(entry) = self;
+        gix::objs::compute_hash(entry.id.kind(), gix::objs::Kind::Blob, content)
+            .is_ok_and(|id| id == entry.id)
+    }
 }
 
 impl WorkTreeState {
@@ -198,6 +219,66 @@ impl WorkTreeState {
             Ok(changes) => Ok(changes),
             Err(error) => Err(error.clone()),
         }
+    }
+
+    /// The tracked paths below the root that differ between a commit and the disk, sorted; the commit's tree must have the
+    /// same root. What a merge base has and HEAD has not counts, as does what is staged or edited.
+    ///
+    /// # Errors
+    /// When a tree object can't be read.
+    pub fn changed_paths_since(&self, tree: &GitTree) -> Result<Vec<String>, WorkTreeError> {
+        let staged = staged::changes_since(self, Some(tree.root_id()?))?;
+        let on_disk = self.changes()?.iter().cloned();
+        let mut paths: Vec<String> = staged
+            .into_iter()
+            .chain(on_disk)
+            .map(|change| change.path)
+            .collect();
+        paths.sort_unstable();
+        paths.dedup();
+        Ok(paths)
+    }
+
+    /// The name that a commit's tree has for what stands in this file on disk, so that it need not be read there again.
+    /// Nothing where the file differs from the index, or has another length than the blob, as after a conversion.
+    pub fn content_identity(&self, path: &RepoPath) -> Option<ContentIdentity> {
+        // Files of a submodule are in no commit of this repository.
+        if self.submodule_of(path).is_some() || !self.is_unchanged(path) {
+            return None;
+        }
+        let from_top = below(&self.root, path);
+        let entry = self
+            .index
+            .entry_by_path(BStr::new(from_top.as_tree_str()))?;
+        let is_file = matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE);
+        let length = self.repository.objects().size(&entry.id)?;
+        // The index holds 32 bits of the length on disk.
+        (is_file && length & u64::from(u32::MAX) == u64::from(entry.stat.size))
+            .then(|| blob_identity(&entry.id))
+    }
+
+    /// The root as it stands on disk.
+    pub(crate) fn root_on_disk(&self) -> Result<DiskTree, TreeError> {
+        DiskTree::open(&self.top_level.join(self.root.as_tree_str()))
+    }
+
+    /// What the index says of a file, that of the submodule which the file lies in, if any.
+    pub(crate) fn staged_file(&self, path: &RepoPath) -> Option<StagedFile<'_>> {
+        if let Some((submodule, inner)) = self.submodule_of(path) {
+            return submodule?.staged_file(&inner);
+        }
+        let from_top = below(&self.root, path);
+        let entry = self
+            .index
+            .entry_by_path(BStr::new(from_top.as_tree_str()))?;
+        Some(StagedFile(entry))
+    }
+
+    fn is_unchanged(&self, path: &RepoPath) -> bool {
+        self.changes.as_ref().is_ok_and(|changes| {
+            let found = changes.binary_search_by(|change| (*change.path).cmp(path.as_tree_str()));
+            found.is_err()
+        })
     }
 
     /// Whether there are [`changes`](Self::changes), or no way to tell.

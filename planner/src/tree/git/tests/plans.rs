@@ -1,6 +1,6 @@
 use super::sandbox::{Sandbox, path};
 use crate::plan::{Plan, PlanError, PlanOptions, plan};
-use crate::tree::git::inspect_commit;
+use crate::plan::{inspect_commit, inspect_work_tree};
 use crate::tree::{SourceTree, disk::DiskTree};
 use rebake_fixtures::{Content, cases, entry::write_entries};
 use std::fs;
@@ -96,11 +96,11 @@ fn findings(sandbox: &Sandbox) -> Vec<(String, String)> {
     let disk = DiskTree::open(&sandbox.path("repo")).unwrap();
     let mut planned = plan(&disk, &PlanOptions::new()).unwrap();
     let before: Vec<_> = planned.images.iter().map(|image| image.keys).collect();
-    sandbox
+    let state = sandbox
         .repository("repo")
         .work_tree_state(&sandbox.path("repo"))
-        .unwrap()
-        .inspect(&mut planned);
+        .unwrap();
+    inspect_work_tree(&state, &mut planned);
     let after: Vec<_> = planned.images.iter().map(|image| image.keys).collect();
     assert_eq!(before, after);
     planned

@@ -1,0 +1,47 @@
+//! `rebake why-not`: why changes do not matter to a service.
+
+use super::{answered, with_default_base};
+use crate::{
+    arguments::{BaselineArguments, Format, WhyNotArguments},
+    exit_code::ExitCode,
+    failure::Failure,
+    output::{self, Output},
+    planning::plan_tree,
+    root::path_below,
+};
+use rebake_planner::{path::RepoPath, wire::StandingsDocument};
+
+pub(crate) fn run(arguments: &WhyNotArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    let has_baseline = arguments.baseline.base.is_some() || arguments.baseline.baseline.is_some();
+    let baseline = match &arguments.path {
+        // What a path is to a service needs nothing to compare with.
+        Some(_) if !has_baseline => BaselineArguments::default(),
+        _ => with_default_base(&arguments.baseline),
+    };
+    let planned = plan_tree(&arguments.tree, &arguments.build, &baseline)?;
+    let service = Some(&arguments.service);
+    planned.check_service(service)?;
+    let paths: Vec<RepoPath> = match &arguments.path {
+        Some(path) => vec![path_below(&planned.directory, path)?],
+        None => planned
+            .changed
+            .iter()
+            .filter_map(|path| RepoPath::new(path).ok())
+            .collect(),
+    };
+    output.show_diagnostics(&planned);
+    let images = planned.images_of(service);
+    match arguments.format {
+        Format::Human => {
+            output.write(&output::standing::outside(&planned, &images, &paths));
+        }
+        Format::Json => output.write_json(&StandingsDocument::new(
+            &planned.plan,
+            planned.root.clone(),
+            planned.baseline.clone(),
+            images,
+            &paths,
+        ))?,
+    }
+    Ok(answered(&planned, &arguments.build))
+}

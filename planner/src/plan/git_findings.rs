@@ -1,0 +1,195 @@
+//! What git knows of a plan's inputs.
+//!
+//! In: a plan of a directory and the state of its work tree, or a plan of a commit and its tree. Out: findings, added
+//! to the plan: inputs that git does not track, inputs that a checkout has converted, Git LFS pointers in place of
+//! content. It must never change a key.
+//!
+//! **Known gap**: an input that is a link is not followed, so a pointer behind it is found only where its target is
+//! an input, too.
+
+use super::Plan;
+use crate::{
+    diagnostic::{Code, Diagnostic, Severity},
+    file_kind::FileKind,
+    path::RepoPath,
+    tree::{
+        ReadLimit, SourceTree as _,
+        git::{
+            CheckoutFilter, GitTree, LONGEST_POINTER, StagedFile, WorkTreeState, is_lfs_pointer,
+        },
+    },
+};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Adds to a plan of a commit which of its inputs are Git LFS pointers. `tree` is the tree that was planned.
+///
+/// Only files as small as a pointer are read. What can't be read is left to the plan, which has read it before.
+pub fn inspect_commit(tree: &GitTree, plan: &mut Plan) {
+    let mut findings = InputFindings::about(plan);
+    // A pointer is not Go, so an image with a key has none among its Go files, which are most of all files.
+    let paths: BTreeSet<RepoPath> = plan
+        .images
+        .iter()
+        .flat_map(|image| {
+            let files = image.inputs.files.iter();
+            files.filter(|file| match file.kind {
+                FileKind::Manifest => false,
+                FileKind::Go | FileKind::Cgo => image.keys.is_none(),
+                _ => true,
+            })
+        })
+        .map(|file| file.path.clone())
+        .collect();
+    let pointers: Vec<&RepoPath> = paths
+        .par_iter()
+        .filter(|path| {
+            tree.small_file(path, LONGEST_POINTER)
+                .is_some_and(|content| is_lfs_pointer(&content))
+        })
+        .collect();
+    for path in pointers {
+        let message = "this input is a Git LFS pointer, as a commit never holds the content; plan from a checkout with `git lfs pull`";
+        findings.report(Code::LfsPointer, message.to_owned(), path);
+    }
+    plan.add_diagnostics(findings.found);
+}
+
+/// Adds to a plan of a directory what git knows of its inputs. `state` must be of the root that was planned.
+pub fn inspect_work_tree(state: &WorkTreeState, plan: &mut Plan) {
+    let mut findings = InputFindings::about(plan);
+    let paths: Vec<RepoPath> = findings.services.keys().cloned().collect();
+    let mut tracked = Vec::new();
+    for path in &paths {
+        if state.is_tracked(path) {
+            tracked.push(path.clone());
+        } else {
+            let message = "git does not track this input, so a fresh clone would not build the same; commit it or remove it";
+            findings.report(Code::UntrackedInput, message.to_owned(), path);
+        }
+    }
+    let filters: BTreeMap<RepoPath, CheckoutFilter> = match state.checkout_filters(&tracked) {
+        // One finding a file, of its first conversion: the last one that is put in stays.
+        Ok(filtered) => filtered.into_iter().rev().collect(),
+        Err(error) => {
+            let message = format!(
+                "git's attributes can't be read, so whether a checkout converts inputs is not known: {error}"
+            );
+            findings.report(Code::FilteredContent, message, &RepoPath::root());
+            BTreeMap::new()
+        }
+    };
+    for (path, conversion) in conversions(state, &paths, &filters) {
+        match conversion {
+            Conversion::LfsPointer => {
+                let message =
+                    "this input is a Git LFS pointer and not the content; run `git lfs pull`";
+                findings.report(Code::LfsPointer, message.to_owned(), path);
+            }
+            Conversion::Converted(filter) => {
+                findings.report(Code::FilteredContent, converted(filter), path);
+            }
+        }
+    }
+    plan.add_diagnostics(findings.found);
+}
+
+/// The inputs whose bytes on disk are not what the build should see, or not the commit's.
+fn conversions<'a>(
+    state: &WorkTreeState,
+    paths: &'a [RepoPath],
+    filters: &'a BTreeMap<RepoPath, CheckoutFilter>,
+) -> Vec<(&'a RepoPath, Conversion<'a>)> {
+    // Files of submodules stand below the same root.
+    let Ok(disk) = state.root_on_disk() else {
+        return Vec::new();
+    };
+    // Of a changed file the index does not know the length. Without a list of changes any file may be one.
+    let changed: Option<HashSet<&str>> = state.changes().ok().map(|changes| {
+        let paths = changes.iter().map(|change| change.path.as_str());
+        paths.collect()
+    });
+    let is_changed = |path: &RepoPath| {
+        changed
+            .as_ref()
+            .is_none_or(|changed| changed.contains(path.as_tree_str()))
+    };
+    paths
+        .par_iter()
+        .filter_map(|path| {
+            let staged = state.staged_file(path);
+            let filter = filters.get(path);
+            let limit = if filter.is_some() {
+                ReadLimit::Whole
+            } else if is_changed(path) || staged.as_ref().is_none_or(may_be_pointer) {
+                // One byte more than a pointer has tells it from a longer file.
+                ReadLimit::Bytes(LONGEST_POINTER + 1)
+            } else {
+                return None;
+            };
+            let content = disk.read(path, limit).ok()?;
+            if is_lfs_pointer(&content) {
+                return Some((path, Conversion::LfsPointer));
+            }
+            let filter = filter?;
+            let same = staged.is_some_and(|staged| staged.holds(&content));
+            (!same).then_some((path, Conversion::Converted(filter)))
+        })
+        .collect()
+}
+
+/// Whether the length that the index knows is a pointer's.
+fn may_be_pointer(staged: &StagedFile<'_>) -> bool {
+    staged.length().is_none_or(|length| {
+        usize::try_from(length).is_ok_and(|length| length > 0 && length <= LONGEST_POINTER)
+    })
+}
+
+enum Conversion<'a> {
+    LfsPointer,
+    Converted(&'a CheckoutFilter),
+}
+
+fn converted(filter: &CheckoutFilter) -> String {
+    format!(
+        "git's `{filter}` makes this file differ from the commit's, so a plan of the commit has another key"
+    )
+}
+
+/// Findings about inputs, as they are collected.
+struct InputFindings {
+    /// The files that enter a key by their bytes, with the services that they enter.
+    services: BTreeMap<RepoPath, Vec<String>>,
+    found: Vec<Diagnostic>,
+}
+
+impl InputFindings {
+    fn about(plan: &Plan) -> Self {
+        let mut services: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
+        for image in &plan.images {
+            let name = image.inputs.service.as_str();
+            let files = image.inputs.files.iter();
+            for file in files.filter(|file| file.kind != FileKind::Manifest) {
+                let services = services.entry(file.path.clone()).or_default();
+                if services.last().is_none_or(|last| last != name) {
+                    services.push(name.to_owned());
+                }
+            }
+        }
+        Self {
+            services,
+            found: Vec::new(),
+        }
+    }
+
+    fn report(&mut self, code: Code, message: String, path: &RepoPath) {
+        self.found.push(Diagnostic {
+            code,
+            severity: Severity::Warning,
+            message,
+            path: Some(path.clone()),
+            position: None,
+            services: self.services.get(path).cloned().unwrap_or_default(),
+        });
+    }
+}
