@@ -12,7 +12,9 @@ mod doubt;
 mod files;
 #[cfg(unix)]
 mod hostile_disk;
+mod misses;
 mod parser_invariants;
 mod parser_properties;
 mod purity;
+mod reasons;
 mod rendering;
