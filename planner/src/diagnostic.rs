@@ -222,6 +222,8 @@ codes! {
     OpaqueCDependency = "opaque-c-dependency", "A cgo package takes C libraries from the build image (pkg-config, a system library). They are not in the repository and so in no key: pin the build image by digest.";
     /// A services glob that chooses nothing.
     UnmatchedGlob = "unmatched-glob", "A services glob matches no main package. A typing error here would leave a service out; correct the glob, or remove it.";
+    /// A rule of `rebake.toml` that can't have its way.
+    RuleWithoutEffect = "rule-without-effect", "A rule of rebake.toml says that a path affects no service, but Go builds the file into one, or embeds it. What Go builds can't be taken away by a rule: the file stays an input. Remove the rule, or the import.";
     /// An input that git does not track.
     UntrackedInput = "untracked-input", "A file that git does not track is an input of a service, because Go would take it from this directory. A build from a fresh clone would not have it, and its key would differ. Commit it, or remove it.";
     /// A file that git changes on checkout.

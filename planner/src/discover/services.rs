@@ -5,13 +5,13 @@
 
 use super::{
     manifest::Manifest,
-    path_glob::{PathGlob, ServiceGlob},
+    path_glob::ServiceGlob,
     service_name::{NameSource, ServiceName, name_services},
     survey::{Candidate, Survey, import_path_in},
 };
 use crate::{
-    config::{DeclaredService, FILE_NAME},
-    diagnostic::{Code, Diagnostic, Located, Severity},
+    config::{DeclaredFiles, DeclaredService, FILE_NAME, ServiceKind},
+    diagnostic::{Code, Diagnostic, Severity},
     file_kind::FileKind,
     package::{Presence, select_files},
     parse::{
@@ -37,16 +37,24 @@ pub(crate) struct Service {
     /// The import path of the main package.
     pub(crate) main: String,
     pub(crate) module: Arc<Manifest>,
-    /// Globs over the files that the image needs beside the binary.
-    pub(crate) assets: Vec<Located<PathGlob>>,
-    /// Globs over further files that change the image.
-    pub(crate) inputs: Vec<Located<PathGlob>>,
+    /// The files that rebake.toml declares for it.
+    pub(crate) files: DeclaredFiles,
+}
+
+/// A service whose image comes from a Dockerfile, without Go.
+#[derive(Debug, Clone)]
+pub(crate) struct DockerfileService {
+    pub(crate) name: ServiceName,
+    pub(crate) directory: RepoPath,
+    /// The files that rebake.toml declares for it.
+    pub(crate) files: DeclaredFiles,
 }
 
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Discovered {
     pub(crate) services: Vec<Service>,
+    pub(crate) dockerfile_services: Vec<DockerfileService>,
     pub(crate) excluded_mains: usize,
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -99,9 +107,13 @@ pub(crate) fn find_services(
             discovered.excluded_mains += 1;
             continue;
         }
+        if declaration.is_some_and(|one| one.kind == ServiceKind::Dockerfile) {
+            // It is added below, without its Go files.
+            continue;
+        }
         found.push(Found {
             directory: directory.clone(),
-            module: Arc::clone(&main.module),
+            module: Some(Arc::clone(&main.module)),
             fixed_prefix: glob.map_or_else(RepoPath::root, |glob| glob.fixed_prefix().clone()),
             declaration,
         });
@@ -111,7 +123,11 @@ pub(crate) fn find_services(
         if found.iter().any(|found| found.directory == *directory) {
             continue;
         }
-        match module_above(survey, directory) {
+        let module = match declaration.kind {
+            ServiceKind::Dockerfile => Some(None),
+            ServiceKind::Go => module_above(survey, directory).map(Some),
+        };
+        match module {
             Some(module) => found.push(Found {
                 directory: directory.clone(),
                 module,
@@ -151,7 +167,11 @@ pub(crate) fn find_services(
         .map(|found| NameSource {
             directory: found.directory.clone(),
             fixed_prefix: found.fixed_prefix.clone(),
-            module_path: found.module.module_path().to_owned(),
+            module_path: found
+                .module
+                .as_ref()
+                .map(|module| module.module_path().to_owned())
+                .unwrap_or_default(),
             declared: found
                 .declaration
                 .and_then(|declaration| declaration.name.clone()),
@@ -165,18 +185,23 @@ pub(crate) fn find_services(
             declaration,
             ..
         } = found;
-        discovered.services.push(Service {
-            name,
-            main: import_path_in(&module, &directory),
-            directory,
-            module,
-            assets: declaration
-                .map(|declaration| declaration.assets.clone())
-                .unwrap_or_default(),
-            inputs: declaration
-                .map(|declaration| declaration.inputs.clone())
-                .unwrap_or_default(),
-        });
+        let files = declaration
+            .map(|declaration| declaration.files.clone())
+            .unwrap_or_default();
+        match module {
+            Some(module) => discovered.services.push(Service {
+                name,
+                main: import_path_in(&module, &directory),
+                directory,
+                module,
+                files,
+            }),
+            None => discovered.dockerfile_services.push(DockerfileService {
+                name,
+                directory,
+                files,
+            }),
+        }
     }
     discovered
         .services
@@ -187,7 +212,8 @@ pub(crate) fn find_services(
 /// A directory that becomes a service.
 struct Found<'a> {
     directory: RepoPath,
-    module: Arc<Manifest>,
+    /// Nothing for a service without Go.
+    module: Option<Arc<Manifest>>,
     fixed_prefix: RepoPath,
     declaration: Option<&'a DeclaredService>,
 }

@@ -6,17 +6,16 @@
 
 use super::{
     ImageInputs, InputFile, ManifestFact, Setting, Tier,
+    declared::{RuleFiles, declared_inputs},
     package_files::PackageFiles,
     third_party::{Candidates, third_party},
 };
 use crate::{
-    config::FILE_NAME,
-    diagnostic::{Code, Diagnostic, Located, Severity},
+    diagnostic::Diagnostic,
     digest::manifest_digest,
     discover::{
         manifest::{Manifest, diagnose_unreadable},
-        path_glob::PathGlob,
-        services::Service,
+        services::{DockerfileService, Service},
     },
     file_kind::FileKind,
     graph::{
@@ -26,8 +25,8 @@ use crate::{
     },
     path::RepoPath,
     sources::Sources,
-    target::{BuildContext, BuildFlag, Cgo},
-    tree::{EntryKind, FileMode, TreeError, TreeErrorKind},
+    target::{BuildContext, BuildFlag, Cgo, Platform},
+    tree::FileMode,
 };
 use foldhash::HashSet;
 use std::{
@@ -37,6 +36,9 @@ use std::{
 
 /// The version of the build recipe that the keys assume. A change of the recipe changes every key.
 const RECIPE_VERSION: &str = "1";
+
+/// The recipe of a service that has none of ours.
+const DOCKERFILE_RECIPE: &str = "dockerfile";
 
 /// What a set of inputs is worked out from.
 pub(crate) struct Collection<'a, 'tree> {
@@ -52,6 +54,8 @@ pub(crate) struct Collection<'a, 'tree> {
     pub(crate) candidates: Candidates,
     /// What its replacement directories demand.
     pub(crate) updates_needed: UpdatesNeeded<'a>,
+    /// What the rules of rebake.toml add.
+    pub(crate) rules: &'a RuleFiles,
 }
 
 /// Collects the inputs of a service on the platform of the build context.
@@ -69,6 +73,7 @@ pub(crate) fn collect_inputs(
         back_edges,
         candidates,
         updates_needed,
+        rules,
     } = collection;
     let closure = graph.closure(&service.main);
     let mut problems: Vec<Diagnostic> = list.problems.clone();
@@ -117,14 +122,13 @@ pub(crate) fn collect_inputs(
             Err(error) => problems.push(diagnose_unreadable(&error)),
         }
     }
-    for (globs, kind) in [
-        (&service.assets, FileKind::Asset),
-        (&service.inputs, FileKind::Extra),
-    ] {
-        for glob in globs {
-            files.extend(declared_files(sources, glob, kind, &mut problems));
-        }
-    }
+    files.extend(declared_inputs(
+        sources,
+        &service.files,
+        rules,
+        &mut problems,
+    ));
+    files.extend_from_slice(rules.of(&service.name));
     facts.extend(manifest_facts(list, &closure, &service.module));
     facts.sort();
     facts.dedup();
@@ -146,6 +150,37 @@ pub(crate) fn collect_inputs(
     (inputs, problems)
 }
 
+/// The inputs of a service without Go: its Dockerfile, and what is declared.
+pub(crate) fn collect_dockerfile_inputs(
+    sources: &Sources<'_>,
+    service: &DockerfileService,
+    platform: &Platform,
+    rules: &RuleFiles,
+) -> (ImageInputs, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let mut files = declared_inputs(sources, &service.files, rules, &mut problems);
+    files.extend_from_slice(rules.of(&service.name));
+    files.sort_unstable();
+    files.dedup();
+    let inputs = ImageInputs {
+        service: service.name.clone(),
+        main: String::new(),
+        directory: service.directory.clone(),
+        platform: platform.clone(),
+        tier: Tier::None,
+        files,
+        facts: Vec::new(),
+        modules: Arc::default(),
+        settings: BTreeMap::from([
+            (Setting::Recipe, DOCKERFILE_RECIPE.to_owned()),
+            (Setting::Goos, platform.os().to_string()),
+            (Setting::Goarch, platform.architecture().to_string()),
+            (Setting::ArchitectureLevel, platform.level_setting()),
+        ]),
+    };
+    (inputs, problems)
+}
+
 /// Merges two sorted lists. The first one is long and the second short, so that sorting both would cost more.
 fn merge(long: Vec<InputFile>, short: Vec<InputFile>) -> Vec<InputFile> {
     let mut merged = Vec::with_capacity(long.len() + short.len());
@@ -157,95 +192,6 @@ fn merge(long: Vec<InputFile>, short: Vec<InputFile>) -> Vec<InputFile> {
     }
     merged.extend(long);
     merged
-}
-
-/// The files that a glob of rebake.toml names. A directory of the glob's own name stands for all that it holds.
-fn declared_files(
-    sources: &Sources<'_>,
-    glob: &Located<PathGlob>,
-    kind: FileKind,
-    problems: &mut Vec<Diagnostic>,
-) -> Vec<InputFile> {
-    let mut files = Vec::new();
-    let view = sources.view();
-    let walk = view.walk(glob.value.fixed_prefix(), &|_, _| true);
-    problems.extend(walk.errors.iter().map(diagnose_unreadable));
-    for directory in &walk.directories {
-        let is_chosen = glob.value.matches(&directory.path)
-            || (!directory.path.is_root() && {
-                let mut above = directory.path.parent();
-                std::iter::from_fn(move || {
-                    let current = above.take()?;
-                    above = current.parent();
-                    Some(current)
-                })
-                .any(|above| glob.value.matches(&above))
-            });
-        for name in &directory.not_utf8 {
-            let shown = String::from_utf8_lossy(name);
-            if is_chosen || glob.value.matches(&directory.path.child(&shown)) {
-                problems.push(Diagnostic {
-                    code: Code::NotUtf8,
-                    severity: Severity::Error,
-                    message: format!(
-                        "the name of the file `{}` is not UTF-8; rename it",
-                        name.escape_ascii()
-                    ),
-                    path: Some(directory.path.clone()),
-                    position: None,
-                    services: Vec::new(),
-                });
-            }
-        }
-        for entry in &directory.entries {
-            let path = directory.path.child(&entry.name);
-            if entry.kind == EntryKind::Submodule && (is_chosen || glob.value.matches(&path)) {
-                let error = TreeError::new(&path, TreeErrorKind::Submodule);
-                problems.push(diagnose_unreadable(&error));
-                continue;
-            }
-            if !matches!(entry.kind, EntryKind::File | EntryKind::Symlink)
-                || !(is_chosen || glob.value.matches(&path))
-            {
-                continue;
-            }
-            match declared_file(sources, &path, kind) {
-                Ok(file) => files.push(file),
-                Err(error) => problems.push(diagnose_unreadable(&error)),
-            }
-        }
-    }
-    if files.is_empty() {
-        problems.push(Diagnostic {
-            code: Code::UnmatchedGlob,
-            severity: Severity::Warning,
-            message: format!(
-                "the glob `{}` matches no file",
-                glob.value.as_str().escape_debug()
-            ),
-            path: Some(RepoPath::root().child(FILE_NAME)),
-            position: Some(glob.position),
-            services: Vec::new(),
-        });
-    }
-    files
-}
-
-fn declared_file(
-    sources: &Sources<'_>,
-    path: &RepoPath,
-    kind: FileKind,
-) -> Result<InputFile, TreeError> {
-    let mode = match kind {
-        FileKind::Asset => sources.view().mode(path)?,
-        _ => FileMode::Regular,
-    };
-    Ok(InputFile {
-        path: path.clone(),
-        kind,
-        digest: sources.input_digest(path)?,
-        mode,
-    })
 }
 
 fn settings(

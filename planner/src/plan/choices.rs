@@ -6,19 +6,28 @@
 use super::PlanOptions;
 use crate::{
     concurrent_map::ConcurrentMap,
-    config::{BuildSettings, Config, DeclaredService},
-    discover::path_glob::{PathGlobError, ServiceGlob},
+    config::{BuildSettings, Config, DeclaredService, Rule},
+    diagnostic::Located,
+    discover::{
+        path_glob::{PathGlobError, ServiceGlob},
+        service_name::ServiceName,
+    },
     go_version::GoVersion,
     graph::build_list::BuildList,
     path::RepoPath,
     target::{BuildContext, BuildFlag, Cgo, Platform},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 /// What was chosen, by the caller, by `rebake.toml` or by default.
 pub(super) struct Choices {
     pub(super) globs: Vec<ServiceGlob>,
     pub(super) declared: Vec<DeclaredService>,
+    pub(super) rules: Vec<Located<Rule>>,
+    pub(super) groups: BTreeMap<ServiceName, Vec<Located<ServiceName>>>,
     /// The caller's choices, which win.
     command: BuildSettings,
     by_directory: HashMap<RepoPath, BuildSettings>,
@@ -46,6 +55,8 @@ impl Choices {
         Ok(Self {
             globs,
             declared: config.declared_services(),
+            rules: config.rules.clone(),
+            groups: config.groups.clone(),
             command: BuildSettings {
                 platforms: (!options.platforms.is_empty()).then(|| options.platforms.clone()),
                 cgo: options.cgo,
@@ -88,11 +99,7 @@ impl Choices {
 
     fn work_out_contexts(&self, directory: &RepoPath, list: &BuildList) -> Arc<[BuildContext]> {
         let layers = || self.layers(directory);
-        let mut platforms = layers()
-            .find_map(|layer| layer.platforms.clone())
-            .unwrap_or_else(|| vec![Platform::default()]);
-        platforms.sort();
-        platforms.dedup();
+        let platforms = self.platforms(directory);
         let cgo = layers()
             .find_map(|layer| layer.cgo)
             .unwrap_or(Cgo::Disabled);
@@ -106,6 +113,17 @@ impl Choices {
             .into_iter()
             .map(|platform| BuildContext::new(platform, cgo, tags.iter().cloned(), go.clone()))
             .collect()
+    }
+
+    /// The platforms of a service without Go.
+    pub(super) fn platforms(&self, directory: &RepoPath) -> Vec<Platform> {
+        let mut platforms = self
+            .layers(directory)
+            .find_map(|layer| layer.platforms.clone())
+            .unwrap_or_else(|| vec![Platform::default()]);
+        platforms.sort();
+        platforms.dedup();
+        platforms
     }
 
     /// Further flags of `go build`.

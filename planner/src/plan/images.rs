@@ -21,14 +21,15 @@ use crate::{
     },
     graph::{
         build_list::BuildList,
-        load::{Loader, Package},
+        load::{Loader, Package, PackageGraph},
         resolve::{LocalPackage, Resolution},
         updates_needed::UpdatesNeeded,
     },
     hash::{ImageKeys, image_keys, service_tag},
     inputs::{
-        Tier,
-        collect::{Collection, collect_inputs},
+        ImageInputs, Tier,
+        collect::{Collection, collect_dockerfile_inputs, collect_inputs},
+        declared::RuleFiles,
         package_files::PackageFiles,
         third_party::Candidates,
     },
@@ -75,10 +76,18 @@ pub(super) fn plan_images(
         }
     }
     let groups: Vec<Group<'_>> = groups.into_values().collect();
-    let planned: Vec<Vec<(PlannedImage, Vec<Diagnostic>)>> = groups
+    let names = discovered.services.iter().map(|service| &service.name);
+    let other_names = discovered.dockerfile_services.iter();
+    let names = names.chain(other_names.map(|service| &service.name));
+    let rules = RuleFiles::apply(sources, &choices.rules, &choices.groups, &names.collect());
+    let mut planned: Vec<Vec<(PlannedImage, Vec<Diagnostic>)>> = groups
         .par_iter()
-        .map(|group| plan_group(sources, survey, choices, group))
+        .map(|group| plan_group(sources, survey, choices, group, &rules))
         .collect();
+    planned.push(plan_dockerfile_services(
+        sources, choices, discovered, &rules,
+    ));
+    findings.add_all(rules.problems.clone(), &[]);
     let mut images = Vec::new();
     for (image, problems) in planned.into_iter().flatten() {
         findings.add_all(problems, &[image.inputs.service.as_str()]);
@@ -96,6 +105,7 @@ fn plan_group(
     survey: &Survey,
     choices: &Choices,
     group: &Group<'_>,
+    rules: &RuleFiles,
 ) -> Vec<(PlannedImage, Vec<Diagnostic>)> {
     let loader = Loader::new(sources, group.list, &group.context);
     let mut starts: BTreeMap<String, LocalPackage> = BTreeMap::new();
@@ -135,6 +145,7 @@ fn plan_group(
         back_edges: &back_edges,
         candidates: Candidates::default(),
         updates_needed: UpdatesNeeded::of(group.list),
+        rules,
     };
     group
         .services
@@ -158,23 +169,55 @@ fn plan_group(
             if inputs.tier == Tier::Module {
                 problems.extend(back_edge_note.clone());
             }
-            let mut doubts: Vec<Code> = problems
-                .iter()
-                .filter(|problem| problem.severity == Severity::Error)
-                .map(|problem| problem.code)
-                .collect();
-            doubts.sort_unstable();
-            doubts.dedup();
-            let image = PlannedImage {
-                keys: doubts.is_empty().then(|| image_keys(&inputs)),
-                inputs,
-                doubts,
-                tag: None,
-                verdict: Verdict::Rebuild,
-                reasons: Vec::new(),
-                graph: Arc::clone(&graph),
-            };
-            (image, problems)
+            finished(inputs, problems, &graph, rules)
+        })
+        .collect()
+}
+
+/// Works out the key of an image, unless something leaves it in doubt.
+fn finished(
+    inputs: ImageInputs,
+    mut problems: Vec<Diagnostic>,
+    graph: &Arc<PackageGraph>,
+    rules: &RuleFiles,
+) -> (PlannedImage, Vec<Diagnostic>) {
+    problems.extend_from_slice(rules.doubts_of(&inputs.service));
+    problems.extend(rules.without_effect(&inputs.files));
+    let mut doubts: Vec<Code> = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| problem.code)
+        .collect();
+    doubts.sort_unstable();
+    doubts.dedup();
+    let image = PlannedImage {
+        keys: doubts.is_empty().then(|| image_keys(&inputs)),
+        inputs,
+        doubts,
+        tag: None,
+        verdict: Verdict::Rebuild,
+        reasons: Vec::new(),
+        graph: Arc::clone(graph),
+    };
+    (image, problems)
+}
+
+fn plan_dockerfile_services(
+    sources: &Sources<'_>,
+    choices: &Choices,
+    discovered: &Discovered,
+    rules: &RuleFiles,
+) -> Vec<(PlannedImage, Vec<Diagnostic>)> {
+    let graph = Arc::new(PackageGraph::default());
+    let services = discovered.dockerfile_services.iter();
+    services
+        .flat_map(|service| {
+            let platforms = choices.platforms(&service.directory).into_iter();
+            platforms.map(move |platform| (service, platform))
+        })
+        .map(|(service, platform)| {
+            let (inputs, problems) = collect_dockerfile_inputs(sources, service, &platform, rules);
+            finished(inputs, problems, &graph, rules)
         })
         .collect()
 }

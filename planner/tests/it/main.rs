@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod declared;
 mod doubt;
 mod files;
 #[cfg(unix)]
