@@ -49,6 +49,8 @@ pub(crate) enum Verb {
     Diff(DiffArguments),
     /// Draw the modules and packages that the services are made of.
     Graph(GraphArguments),
+    /// Write a commented rebake.toml with what was found.
+    Init(InitArguments),
     /// Plan an embedded sample monorepo, edit it, and plan it again.
     Demo,
     /// Explain a diagnostic by its code.
@@ -126,6 +128,18 @@ pub(crate) struct WhyNotArguments {
 
     #[command(flatten)]
     pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// Print the file and write nothing.
+    #[arg(long)]
+    pub(crate) print: bool,
+
     #[command(flatten)]
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
@@ -313,6 +327,8 @@ pub(crate) enum Document {
     Standings,
     /// Of `rebake diff`.
     Diff,
+    /// Of `rebake.toml`, for editors.
+    Config,
 }
 
 fn parse_code(text: &str) -> Result<Code, String> {

@@ -61,6 +61,13 @@ pub(crate) enum Failure {
         threads: usize,
         error: rayon::ThreadPoolBuildError,
     },
+    #[error("there is a {0} already; `rebake init --print` shows what would be written")]
+    ConfigExists(Utf8PathBuf),
+    #[error("can't write {path}: {error}")]
+    WriteConfig {
+        path: Utf8PathBuf,
+        error: std::io::Error,
+    },
     #[error("the embedded sample is broken: {0}")]
     Demo(#[from] RepoPathError),
     #[error("can't write the answer: {0}")]

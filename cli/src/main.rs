@@ -49,6 +49,7 @@ fn main() -> std::process::ExitCode {
         Verb::WhyNot(verb) => commands::why_not::run(verb, &mut output),
         Verb::Diff(verb) => commands::diff::run(verb, &mut output),
         Verb::Graph(verb) => commands::graph::run(verb, &mut output),
+        Verb::Init(verb) => commands::init::run(verb, &mut output),
         Verb::Demo => commands::demo::run(&mut output),
         Verb::Explain(verb) => commands::explain::run(verb, &mut output),
         Verb::Schema(verb) => commands::schema::run(*verb, &mut output),

@@ -7,6 +7,7 @@ pub(crate) mod diagnostics;
 pub(crate) mod diff;
 pub(crate) mod dot;
 pub(crate) mod graph;
+pub(crate) mod init;
 pub(crate) mod inputs;
 pub(crate) mod markdown;
 pub(crate) mod mermaid;
@@ -78,10 +79,6 @@ fn say(text: &str) {
 
 /// A text without characters that could steer a terminal or change the direction of writing.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let is_harmless = |character: char| {
-        !character.is_control()
-            && !matches!(character, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
     if text.chars().all(is_harmless) {
         return Cow::Borrowed(text);
     }
@@ -94,6 +91,12 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Whether a character can neither steer a terminal nor change the direction of writing.
+fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 /// A count with its noun.

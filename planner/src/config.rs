@@ -5,6 +5,8 @@
 //! directories exist is the next stages' affair.
 
 mod reader;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 use crate::{
     diagnostic::{Code, Fault, Located, Parsed, Position, Severity},
@@ -169,6 +171,17 @@ pub struct ServiceConfig {
     pub files: DeclaredFiles,
 }
 
+const TOP_KEYS: [&str; 4] = ["services", "service", "groups", "rule"];
+const SERVICE_KEYS: [&str; 7] = [
+    "dir",
+    "name",
+    "kind",
+    "assets",
+    "inputs",
+    "exclude",
+    "dockerfile",
+];
+const RULE_KEYS: [&str; 2] = ["paths", "affects"];
 const SETTING_KEYS: [&str; 6] = [
     "platforms",
     "cgo",

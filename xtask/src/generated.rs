@@ -5,6 +5,7 @@
 
 use crate::tools::{target_directory, workspace};
 use rebake_planner::{
+    config::schema::ConfigSchema,
     diagnostic::Code,
     wire::{DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument},
 };
@@ -63,6 +64,7 @@ fn files() -> Result<Vec<(PathBuf, String)>, Box<dyn Error>> {
         schema("inputs", schemars::schema_for!(InputsDocument))?,
         schema("graph", schemars::schema_for!(GraphDocument))?,
         schema("standings", schemars::schema_for!(StandingsDocument))?,
+        schema("config", schemars::schema_for!(ConfigSchema))?,
         schema("diff", schemars::schema_for!(DiffDocument))?,
         (docs.join("diagnostics.md"), diagnostics()),
         (docs.join("command-line.md"), command_line()?),

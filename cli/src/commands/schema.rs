@@ -6,6 +6,7 @@ use crate::{
     failure::Failure,
     output::Output,
 };
+use rebake_planner::config::schema::ConfigSchema;
 use rebake_planner::wire::{
     DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
 };
@@ -16,6 +17,7 @@ pub(crate) fn run(arguments: SchemaArguments, output: &mut Output) -> Result<Exi
         Document::Inputs => schemars::schema_for!(InputsDocument),
         Document::Graph => schemars::schema_for!(GraphDocument),
         Document::Standings => schemars::schema_for!(StandingsDocument),
+        Document::Config => schemars::schema_for!(ConfigSchema),
         Document::Diff => schemars::schema_for!(DiffDocument),
     };
     output.write_json(&schema)?;

@@ -15,7 +15,7 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
             .collect::<String>()
     };
     let verbs = [
-        "plan", "inputs", "why", "why-not", "diff", "graph", "demo", "explain", "schema",
+        "plan", "inputs", "why", "why-not", "diff", "graph", "init", "demo", "explain", "schema",
     ];
     for verb in verbs {
         let text = help(&[verb, "--help"]);

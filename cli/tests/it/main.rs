@@ -11,6 +11,7 @@ mod docs;
 mod exit_codes;
 mod faults;
 mod files;
+mod init;
 mod json_schema;
 mod shop;
 mod streams;

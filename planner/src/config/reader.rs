@@ -4,7 +4,8 @@
 //! that it does not know without a fault.
 
 use super::{
-    Affected, BuildSettings, Config, DeclaredFiles, Rule, SETTING_KEYS, ServiceConfig, ServiceKind,
+    Affected, BuildSettings, Config, DeclaredFiles, RULE_KEYS, Rule, SERVICE_KEYS, SETTING_KEYS,
+    ServiceConfig, ServiceKind, TOP_KEYS,
 };
 use crate::{
     diagnostic::{Code, Fault, Located, Position, Severity},
@@ -84,7 +85,6 @@ impl Reader {
 
     pub(super) fn config(&mut self, table: &DeTable<'_>) -> Config {
         let mut config = Config::default();
-        let own = ["services", "service", "groups", "rule"];
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "services" => config.services = self.parsed_list(key.get_ref(), value),
@@ -92,7 +92,7 @@ impl Reader {
                 "groups" => config.groups = self.groups(value),
                 "rule" => config.rules = self.rules(value),
                 name => {
-                    self.setting(&mut config.defaults, name, key.span(), value, &own);
+                    self.setting(&mut config.defaults, name, key.span(), value, &TOP_KEYS);
                 }
             }
         }
@@ -145,15 +145,6 @@ impl Reader {
         let mut settings = BuildSettings::default();
         let mut kind = ServiceKind::default();
         let mut files = DeclaredFiles::default();
-        let own = [
-            "dir",
-            "name",
-            "kind",
-            "assets",
-            "inputs",
-            "exclude",
-            "dockerfile",
-        ];
         for (key, value) in entries {
             match key.get_ref().as_ref() {
                 "dir" => dir = self.path("dir", value),
@@ -167,7 +158,7 @@ impl Reader {
                     let path = self.path("dockerfile", value);
                     files.dockerfile = path.map(|value| Located { value, position });
                 }
-                other => self.setting(&mut settings, other, key.span(), value, &own),
+                other => self.setting(&mut settings, other, key.span(), value, &SERVICE_KEYS),
             }
         }
         if dir.is_none() && !entries.contains_key("dir") {
@@ -234,12 +225,12 @@ impl Reader {
                 "paths" => paths = Some(self.parsed_list("paths", value)),
                 "affects" => affects = self.affected(value),
                 name => {
-                    let message = unknown_key(name, ["paths", "affects"].into_iter());
+                    let message = unknown_key(name, RULE_KEYS.into_iter());
                     self.fault(Code::UnknownKey, key.span().start, message);
                 }
             }
         }
-        for key in ["paths", "affects"] {
+        for key in RULE_KEYS {
             if !entries.contains_key(key) {
                 let message = format!("a [[rule]] needs `{key}`");
                 self.fault(Code::InvalidValue, span.start, message);

@@ -1,0 +1,171 @@
+//! A `rebake.toml` that says what the defaults are.
+//!
+//! Names and paths come from the repository: each is written as a TOML string, in comments too, so that none can end a
+//! line.
+
+use crate::planning::Planned;
+use rebake_planner::{
+    inputs::Setting,
+    plan::{PlannedImage, PlannedModule},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+/// The globs that choose services where nobody chose.
+const DEFAULT_GLOBS: [&str; 3] = rebake_planner::discover::services::DEFAULT_GLOBS;
+
+/// As many services as are listed.
+const LISTED: usize = 200;
+
+/// Renders the file for what was planned with these services globs.
+pub(crate) fn render(planned: &Planned, globs: &[String]) -> String {
+    let images = &planned.plan.images;
+    let mut text = String::from(
+        "# What is not a default; see docs/configuration.md. Remove the `#` before what you change.\n\n",
+    );
+    text.push_str("# Globs over directories, anchored at the root, that choose the services.\n");
+    let chosen = chosen_globs(images, globs);
+    // Writing to a string can't fail.
+    let _ = writeln!(
+        text,
+        "services = {}\n",
+        list(chosen.iter().map(String::as_str))
+    );
+    text.push_str("# How images are built. Each of these can stand in a [[service]], too.\n");
+    let platforms: BTreeSet<String> = images
+        .iter()
+        .map(|image| image.inputs.platform.to_string())
+        .collect();
+    let platforms = if platforms.is_empty() {
+        BTreeSet::from(["linux/amd64".to_owned()])
+    } else {
+        platforms
+    };
+    let _ = writeln!(
+        text,
+        "# platforms = {}",
+        list(platforms.iter().map(String::as_str))
+    );
+    text.push_str("# cgo = false\n# tags = []\n# build-flags = [\"-ldflags=-s -w\"]\n");
+    for (go, services) in go_versions(images) {
+        let _ = writeln!(
+            text,
+            "# go = {} # found for {}",
+            string(go),
+            super::count(services, "image", "images")
+        );
+    }
+    text.push_str("# back-edges = [] # packages of this tree that third-party code imports\n\n");
+    text.push_str(
+        "# Files outside of Go that services need: the first rule that matches a path decides.\n\
+         # [[rule]]\n# paths = [\"proto/**\"]\n# affects = \"all\" # or \"none\", or [\"a-service\", \"@a-group\"]\n\n\
+         # [groups]\n# a-group = [\"a-service\"]\n\n",
+    );
+    text.push_str("# The services that were found. Remove the `#` of those that need something.\n");
+    let mut names = BTreeSet::new();
+    for image in images {
+        if !names.insert(image.inputs.service.as_str()) {
+            continue;
+        }
+        if names.len() > LISTED {
+            let _ = writeln!(text, "# and more: `rebake plan` lists all");
+            break;
+        }
+        let _ = writeln!(
+            text,
+            "#\n# [[service]]\n# dir = {}\n# name = {}\n# assets = [] # files that the image needs beside the binary\n# inputs = [] # further files that change it",
+            string(image.inputs.directory.as_str()),
+            string(image.inputs.service.as_str()),
+        );
+    }
+    if images.is_empty() {
+        let modules: Vec<&PlannedModule> = planned.plan.modules.iter().collect();
+        let _ = writeln!(
+            text,
+            "# None, in {}.",
+            super::count(modules.len(), "module", "modules")
+        );
+    }
+    text
+}
+
+/// The globs that count, as far as they choose anything.
+fn chosen_globs(images: &[PlannedImage], globs: &[String]) -> Vec<String> {
+    if !globs.is_empty() {
+        return globs.to_vec();
+    }
+    let chooses = |glob: &str, image: &PlannedImage| {
+        let path = image.inputs.directory.as_str();
+        path.strip_prefix(glob.trim_end_matches("/**"))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let used: Vec<String> = DEFAULT_GLOBS
+        .iter()
+        .filter(|glob| images.iter().any(|image| chooses(glob, image)))
+        .map(|glob| (*glob).to_owned())
+        .collect();
+    let all_are_chosen = images
+        .iter()
+        .all(|image| used.iter().any(|glob| chooses(glob, image)));
+    if used.is_empty() || !all_are_chosen {
+        vec!["**".to_owned()]
+    } else {
+        used
+    }
+}
+
+/// The Go releases that are taken, each with how many images take it.
+fn go_versions(images: &[PlannedImage]) -> BTreeMap<&str, usize> {
+    let mut versions = BTreeMap::new();
+    for image in images {
+        if let Some(go) = image.inputs.settings.get(&Setting::Go) {
+            *versions.entry(go.as_str()).or_default() += 1;
+        }
+    }
+    versions
+}
+
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let strings: Vec<String> = texts.map(string).collect();
+    format!("[{}]", strings.join(", "))
+}
+
+/// A basic string of TOML, in one line.
+fn string(text: &str) -> String {
+    let mut string = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                string.push('\\');
+                string.push(character);
+            }
+            _ if super::is_harmless(character) => string.push(character),
+            _ => {
+                let _ = write!(string, "\\U{:08X}", u32::from(character));
+            }
+        }
+    }
+    string.push('"');
+    string
+}
+
+#[cfg(test)]
+mod tests {
+    use super::string;
+
+    #[test]
+    fn no_name_ends_a_line_or_a_string() {
+        let cases = [
+            ("services/api", "\"services/api\""),
+            ("a\"b\\", "\"a\\\"b\\\\\""),
+            ("a\nb", "\"a\\U0000000Ab\""),
+            ("\u{202e}x", "\"\\U0000202Ex\""),
+            ("\u{7f}", "\"\\U0000007F\""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(string(text), expected);
+        }
+    }
+}

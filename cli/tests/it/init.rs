@@ -1,0 +1,78 @@
+//! `rebake init` writes a file that changes nothing, and that can be edited from there.
+
+use crate::shop::Shop;
+
+fn keys(shop: &Shop) -> Vec<(String, String)> {
+    let answer = shop.run(&["plan", "--format", "json"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let plan: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(plan["diagnostics"], serde_json::json!([]));
+    let rows = plan["services"].as_array().unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    rows.iter()
+        .map(|row| (text(&row["name"]), text(&row["key"])))
+        .collect()
+}
+
+#[test]
+fn the_file_says_what_is_and_changes_nothing() {
+    let shop = Shop::new();
+    let before = keys(&shop);
+    let answer = shop.run(&["init"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.stdout.starts_with("wrote "), "{answer:?}");
+    let text = std::fs::read_to_string(shop.root().join("rebake.toml")).unwrap();
+    insta::assert_snapshot!("rebake_toml", text);
+    assert_eq!(keys(&shop), before);
+    // The services that it lists are those that there are.
+    let is_of_a_service = |line: &&str| {
+        ["[[service]]", "dir =", "name =", "assets =", "inputs ="]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    let services: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(is_of_a_service)
+        .collect();
+    shop.write("rebake.toml", &services.join("\n"));
+    assert_eq!(keys(&shop), before);
+}
+
+#[test]
+fn what_is_there_is_not_overwritten() {
+    let shop = Shop::new();
+    shop.write("rebake.toml", "cgo = false\n");
+    let answer = shop.run(&["init"]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.stderr.contains("already"), "{answer:?}");
+    let text = std::fs::read_to_string(shop.root().join("rebake.toml")).unwrap();
+    assert_eq!(text, "cgo = false\n");
+    assert_eq!(shop.run(&["init", "--print"]).code, 0);
+}
+
+#[test]
+fn names_of_a_hostile_repository_stay_in_their_strings() {
+    let shop = Shop::new();
+    shop.write(
+        "services/a\"\n[x]/main.go",
+        "package main\n\nfunc main() {}\n",
+    );
+    let text = shop.run(&["init", "--print"]).stdout;
+    assert!(text.lines().all(|line| !line.starts_with("[x]")), "{text}");
+    shop.write("rebake.toml", &text);
+    let answer = shop.run(&["plan"]);
+    assert!(!answer.stderr.contains("rebake.toml"), "{answer:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn everybody_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shop = Shop::new();
+    shop.run(&["init"]);
+    let ordinary = shop.root().join("ordinary");
+    std::fs::write(&ordinary, "").unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&shop.root().join("rebake.toml")), mode(&ordinary));
+}
