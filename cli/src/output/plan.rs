@@ -144,6 +144,13 @@ pub(crate) fn summary(plan: &Plan, took: Option<Duration>) -> String {
             count(plan.excluded_mains, "main package", "main packages")
         );
     }
+    if let Some(took) = took {
+        let _ = write!(
+            text,
+            "{}",
+            paint(style::FAINT, &format!(" · {} ms", took.as_millis()))
+        );
+    }
     for service in &plan.removed {
         let _ = write!(text, "\nremoved: {service}");
     }
@@ -165,13 +172,6 @@ pub(crate) fn summary(plan: &Plan, took: Option<Duration>) -> String {
                 style::FAINT,
                 &format!("without effect on any image: {}{more}", listed.join(", "))
             )
-        );
-    }
-    if let Some(took) = took {
-        let _ = write!(
-            text,
-            "{}",
-            paint(style::FAINT, &format!(" · {} ms", took.as_millis()))
         );
     }
     text.push('\n');

@@ -150,7 +150,7 @@ fn explain(why: &Outside) -> String {
         Outside::OtherManifest => {
             "a manifest of which nothing but versions and checksums could count, and those are compared one by one".to_owned()
         }
-        Outside::NotBuilt => "no file that Go builds, and no package embeds it".to_owned(),
+        Outside::NotBuilt => "no file that Go builds, and no package of the service embeds it".to_owned(),
         other => format!("{other:?}"),
     }
 }
