@@ -1,9 +1,17 @@
 use super::sandbox::{Sandbox, path};
-use crate::plan::{Plan, PlanError, PlanOptions, plan};
-use crate::plan::{inspect_commit, inspect_work_tree};
-use crate::tree::{SourceTree, disk::DiskTree};
+use crate::decide::Verdict;
+use crate::path::RepoPath;
+use crate::plan::{
+    BaselineImage, Plan, PlanError, PlanOptions, inspect_commit, inspect_work_tree, plan,
+};
+use crate::sources::ContentMemory;
+use crate::tree::git::{GitTree, WorkTreeState};
+use crate::tree::{
+    ContentDigest, ContentIdentity, FileMode, Listing, ReadLimit, SourceTree, TreeError,
+    disk::DiskTree,
+};
 use rebake_fixtures::{Content, cases, entry::write_entries};
-use std::fs;
+use std::{fs, sync::Mutex};
 
 fn shop() -> Sandbox {
     let sandbox = Sandbox::with_repository();
@@ -66,8 +74,20 @@ fn every_sample_tree_plans_from_a_commit_as_from_its_checkout() {
     for case in &samples {
         let root = path(&place(&case.topic, &case.name));
         let disk = DiskTree::open(&sandbox.path("repo").join(root.as_tree_str())).unwrap();
+        options.memory = ContentMemory::new();
         let of_disk = plan(&disk, &options);
-        let of_commit = plan(&repository.tree(head, &root).unwrap(), &options);
+        // What was read from the directory is found again by the names that the commit has for it.
+        let state = WorkTreeState::read(&repository, &root).unwrap();
+        options
+            .memory
+            .identify(&|path| state.content_identity(path));
+        let commit = repository.tree(head, &root).unwrap();
+        let of_commit = plan(&commit, &options);
+        assert_eq!(
+            state.changed_paths_since(&commit).unwrap(),
+            Vec::<String>::new(),
+            "{root}"
+        );
         let (of_disk, of_commit) = match (of_disk, of_commit) {
             (Ok(of_disk), Ok(of_commit)) => (of_disk, of_commit),
             (of_disk, of_commit) => {
@@ -84,11 +104,125 @@ fn every_sample_tree_plans_from_a_commit_as_from_its_checkout() {
             with_keys += usize::from(disk.keys.is_some());
         }
         assert_eq!(of_disk.diagnostics, of_commit.diagnostics, "{root}");
+        options.memory = ContentMemory::new();
+        let alone = plan(&commit, &options).unwrap();
+        let keys = |plan: &Plan| {
+            plan.images
+                .iter()
+                .map(|image| image.keys)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&alone), keys(&of_commit), "{root}");
+        let baseline: Vec<BaselineImage> =
+            of_commit.images.iter().map(BaselineImage::from).collect();
+        let mut compared = of_disk;
+        compared.compare_with(&baseline);
+        for image in &compared.images {
+            let is_reused = image.verdict == Verdict::Reuse;
+            assert_eq!(
+                is_reused,
+                image.keys.is_some(),
+                "{root}: {:?}",
+                image.reasons
+            );
+        }
+        assert!(compared.removed.is_empty(), "{root}");
     }
     assert!(
         with_keys > samples.len() / 2,
         "{with_keys} images have keys"
     );
+}
+
+/// A commit's tree that notes what is read.
+struct Noting<'t> {
+    tree: &'t GitTree,
+    read: Mutex<Vec<String>>,
+}
+
+impl SourceTree for Noting<'_> {
+    fn list(&self, directory: &RepoPath) -> Result<Listing, TreeError> {
+        self.tree.list(directory)
+    }
+
+    fn read(&self, file: &RepoPath, limit: ReadLimit) -> Result<Vec<u8>, TreeError> {
+        self.read.lock().unwrap().push(file.to_string());
+        self.tree.read(file, limit)
+    }
+
+    fn digest(&self, file: &RepoPath) -> Result<ContentDigest, TreeError> {
+        self.read.lock().unwrap().push(file.to_string());
+        self.tree.digest(file)
+    }
+
+    fn read_link(&self, link: &RepoPath) -> Result<String, TreeError> {
+        self.tree.read_link(link)
+    }
+
+    fn mode(&self, file: &RepoPath) -> Result<FileMode, TreeError> {
+        self.tree.mode(file)
+    }
+
+    fn content_identity(&self, file: &RepoPath) -> Option<ContentIdentity> {
+        self.tree.content_identity(file)
+    }
+}
+
+#[test]
+fn the_other_side_of_a_comparison_reads_what_changed_alone() {
+    let sandbox = shop();
+    sandbox.write("repo/lib/lib_test.go", "package lib\n");
+    sandbox.write("repo/lib/t.txt", "text\n");
+    sandbox.write(
+        "repo/lib/embed.go",
+        "package lib\n\nimport _ \"embed\"\n\n//go:embed t.txt\nvar t string\n",
+    );
+    sandbox.commit("repo");
+    sandbox.write("repo/lib/lib.go", "package lib // edited\n");
+    let options = PlanOptions::new();
+    let disk = DiskTree::open(&sandbox.path("repo")).unwrap();
+    plan(&disk, &options).unwrap();
+    let state = sandbox
+        .repository("repo")
+        .work_tree_state(&sandbox.path("repo"))
+        .unwrap();
+    options
+        .memory
+        .identify(&|path| state.content_identity(path));
+    let commit = sandbox.head_tree("repo");
+    let noting = Noting {
+        tree: &commit,
+        read: Mutex::default(),
+    };
+    plan(&noting, &options).unwrap();
+    let mut read = noting.read.into_inner().unwrap();
+    read.sort();
+    assert_eq!(read, ["go.mod", "lib/lib.go"]);
+}
+
+#[test]
+fn a_conversion_on_checkout_is_no_reason_to_share() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write("repo/.gitattributes", "*.go text eol=crlf\n");
+    sandbox.write("repo/go.mod", "module ex.com/a\n\ngo 1.24\n");
+    sandbox.write("repo/cmd/a/main.go", "package main\n\nfunc main() {}\n");
+    sandbox.commit("repo");
+    fs::remove_file(sandbox.path("repo/cmd/a/main.go")).unwrap();
+    sandbox.git("repo", &["checkout", "--quiet", "--", "cmd"]);
+    let state = sandbox
+        .repository("repo")
+        .work_tree_state(&sandbox.path("repo"))
+        .unwrap();
+    assert!(!state.is_dirty());
+    assert!(state.content_identity(&path("go.mod")).is_some());
+    assert_eq!(state.content_identity(&path("cmd/a/main.go")), None);
+    assert_eq!(state.content_identity(&path("nowhere.go")), None);
+    sandbox.write("repo/go.mod", "module ex.com/b\n\ngo 1.24\n");
+    let state = sandbox
+        .repository("repo")
+        .work_tree_state(&sandbox.path("repo"))
+        .unwrap();
+    assert_eq!(state.content_identity(&path("go.mod")), None);
 }
 
 /// The findings about the inputs of a checkout, as code and path.
