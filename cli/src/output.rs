@@ -14,12 +14,14 @@ pub(crate) mod mermaid;
 pub(crate) mod plan;
 pub(crate) mod reasons;
 pub(crate) mod standing;
+pub(crate) mod standpoint;
 mod style;
 mod table;
 pub(crate) mod why;
 
 use crate::{failure::Failure, planning::Planned};
 use serde::Serialize;
+use standpoint::Standpoint;
 use std::{borrow::Cow, fmt::Write as _};
 
 /// The two streams.
@@ -56,14 +58,17 @@ impl Output {
     /// Shows the findings of a plan.
     pub(crate) fn show_diagnostics(&self, planned: &Planned) {
         if !self.quiet {
-            say(&diagnostics::render(&planned.plan.diagnostics));
+            say(&diagnostics::render(
+                &planned.plan.diagnostics,
+                &planned.standpoint,
+            ));
         }
     }
 
     /// Says why the command failed.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         self.document.clear();
-        let mut text = diagnostics::render(failure.diagnostics());
+        let mut text = diagnostics::render(failure.diagnostics(), &Standpoint::root());
         let error = style::paint(style::ERROR, "error");
         // Writing to a string can't fail.
         let _ = writeln!(text, "{error}: {}", printable(&failure.to_string()));

@@ -5,7 +5,8 @@
 use crate::{
     arguments::{BaselineArguments, BuildArguments, TreeArguments},
     failure::Failure,
-    root::find_root,
+    output::standpoint::Standpoint,
+    root::{find_root, standpoint_in},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
@@ -37,6 +38,8 @@ pub(crate) struct Planned {
     pub(crate) changed: Vec<String>,
     /// The root itself.
     pub(crate) directory: Utf8PathBuf,
+    /// Where the reader stands in it.
+    pub(crate) standpoint: Standpoint,
     /// The last element of the root's path, to greet with.
     pub(crate) name: String,
     pub(crate) took: Duration,
@@ -147,6 +150,7 @@ pub(crate) fn plan_tree(
         root: current.root,
         baseline,
         changed: current.changed,
+        standpoint: standpoint_in(&root.directory),
         directory: root.directory,
         name,
         took: started.elapsed(),

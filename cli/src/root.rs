@@ -3,7 +3,7 @@
 //! In: `--root`, or the current directory. Out: the root, and the git repository around it. Above a root that was
 //! named nothing is read, git's own discovery excepted.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output::standpoint::Standpoint};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use rebake_planner::{
     path::RepoPath,
@@ -14,6 +14,11 @@ use rebake_planner::{
 pub(crate) struct Root {
     pub(crate) directory: Utf8PathBuf,
     pub(crate) repository: Option<Repository>,
+}
+
+/// Where the current directory is in a tree; at its root for whoever stands elsewhere.
+pub(crate) fn standpoint_in(root: &Utf8Path) -> Standpoint {
+    path_below(root, Utf8Path::new(".")).map_or_else(|_| Standpoint::root(), Standpoint::at)
 }
 
 /// Where a path that was typed lies below the root: relative to the current directory, or absolute. Links are not

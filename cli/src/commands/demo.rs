@@ -3,7 +3,7 @@
 use crate::{
     exit_code::ExitCode,
     failure::Failure,
-    output::{self, Output},
+    output::{self, Output, standpoint::Standpoint},
 };
 use rebake_fixtures::{Content, Entry, entry::Mode};
 use rebake_planner::{
@@ -52,8 +52,8 @@ pub(crate) fn run(output: &mut Output) -> Result<ExitCode, Failure> {
 }
 
 fn show(output: &mut Output, plan: &Plan) {
-    output.write(&output::plan::rows(plan));
-    output.write(&output::plan::summary(plan, None));
+    output.write(&output::plan::rows(plan, &Standpoint::root()));
+    output.write(&output::plan::summary(plan, None, &Standpoint::root()));
 }
 
 /// The embedded sample as a tree.

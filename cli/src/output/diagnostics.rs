@@ -2,6 +2,7 @@
 
 use super::{
     printable,
+    standpoint::Standpoint,
     style::{self, paint},
 };
 use rebake_planner::diagnostic::{Diagnostic, Severity};
@@ -11,7 +12,7 @@ use std::fmt::Write as _;
 const NAMES_SHOWN: usize = 6;
 
 /// Renders diagnostics in their order.
-pub(crate) fn render(diagnostics: &[Diagnostic]) -> String {
+pub(crate) fn render(diagnostics: &[Diagnostic], standpoint: &Standpoint) -> String {
     let mut text = String::new();
     for diagnostic in diagnostics {
         let (style, severity) = match diagnostic.severity {
@@ -28,7 +29,11 @@ pub(crate) fn render(diagnostics: &[Diagnostic]) -> String {
                 .map(|position| format!(":{position}"))
                 .unwrap_or_default();
             let arrow = paint(style::FAINT, "-->");
-            let _ = writeln!(text, "  {arrow} {}{place}", printable(path.as_str()));
+            let _ = writeln!(
+                text,
+                "  {arrow} {}{place}",
+                printable(&standpoint.show(path.as_str()))
+            );
         }
         if !diagnostic.services.is_empty() {
             let shown = diagnostic.services.len().min(NAMES_SHOWN);

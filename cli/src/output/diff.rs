@@ -2,6 +2,7 @@
 
 use super::{
     count, reasons,
+    standpoint::Standpoint,
     style::{self, paint},
 };
 use rebake_planner::plan::{Difference, ImageChange};
@@ -26,7 +27,7 @@ pub(crate) fn render(differences: &[Difference]) -> String {
             paint(style, change)
         );
         for reason in &difference.reasons {
-            for line in reasons::long(reason, difference.service.as_str()) {
+            for line in reasons::long(reason, difference.service.as_str(), &Standpoint::root()) {
                 let _ = writeln!(text, "  {line}");
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Names and paths come from a repository: every cell is escaped, so that none can open a link, a tag or a column.
 
-use super::{count, plan::compared_with, reasons};
+use super::{count, plan::compared_with, reasons, standpoint::Standpoint};
 use crate::planning::Planned;
 use rebake_planner::{decide::Verdict, discover::service_name::ServiceName, plan::PlannedImage};
 use std::fmt::Write as _;
@@ -84,7 +84,11 @@ fn why(image: &PlannedImage) -> String {
         .take(TOLD)
         .map(|reason| {
             let way = reasons::way_in_line(reason);
-            format!("{}{}", escaped(&reasons::short(reason)), escaped(&way))
+            format!(
+                "{}{}",
+                escaped(&reasons::short(reason, &Standpoint::root())),
+                escaped(&way)
+            )
         })
         .collect();
     if image.reasons.len() > TOLD {

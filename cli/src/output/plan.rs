@@ -2,6 +2,7 @@
 
 use super::{
     count, printable, reasons,
+    standpoint::Standpoint,
     style::{self, paint},
     table::{Cell, table},
 };
@@ -26,8 +27,12 @@ const LISTED_PATHS: usize = 8;
 /// Renders a whole plan.
 pub(crate) fn render(planned: &Planned) -> String {
     let mut text = heading(&planned.plan, &planned.name, planned.baseline.as_ref());
-    text.push_str(&rows(&planned.plan));
-    text.push_str(&summary(&planned.plan, Some(planned.took)));
+    text.push_str(&rows(&planned.plan, &planned.standpoint));
+    text.push_str(&summary(
+        &planned.plan,
+        Some(planned.took),
+        &planned.standpoint,
+    ));
     text
 }
 
@@ -69,12 +74,16 @@ pub(crate) fn compared_with(baseline: Option<&Baseline>) -> String {
 }
 
 /// The table of images.
-pub(crate) fn rows(plan: &Plan) -> String {
+pub(crate) fn rows(plan: &Plan, standpoint: &Standpoint) -> String {
     if plan.images.is_empty() {
         return "  no services: no main package was found, or no services glob matches one\n"
             .to_owned();
     }
-    let rows: Vec<Vec<Cell>> = plan.images.iter().map(row).collect();
+    let rows: Vec<Vec<Cell>> = plan
+        .images
+        .iter()
+        .map(|image| row(image, standpoint))
+        .collect();
     table(
         &[
             "SERVICE", "PLATFORM", "VERDICT", "KEY", "TIER", "FILES", "WHY",
@@ -83,7 +92,7 @@ pub(crate) fn rows(plan: &Plan) -> String {
     )
 }
 
-fn row(image: &PlannedImage) -> Vec<Cell> {
+fn row(image: &PlannedImage, standpoint: &Standpoint) -> Vec<Cell> {
     let verdict = match image.verdict {
         Verdict::Rebuild => Cell::styled("rebuild", style::REBUILD),
         Verdict::Reuse => Cell::styled("reuse", style::REUSE),
@@ -105,13 +114,13 @@ fn row(image: &PlannedImage) -> Vec<Cell> {
         key,
         Cell::text(image.inputs.tier.as_str()),
         Cell::number(files),
-        Cell::text(why(&image.reasons)),
+        Cell::text(why(&image.reasons, standpoint)),
     ]
 }
 
 /// The first reason, and how many more there are. Two images that differ tell more by what changed than by how many
 /// files did, so files come first.
-fn why(reasons: &[Reason]) -> String {
+fn why(reasons: &[Reason], standpoint: &Standpoint) -> String {
     let Some(first) = reasons.first() else {
         return String::new();
     };
@@ -121,11 +130,11 @@ fn why(reasons: &[Reason]) -> String {
     } else {
         String::new()
     };
-    format!("{}{more}", reasons::short(first))
+    format!("{}{more}", reasons::short(first, standpoint))
 }
 
 /// The counts, and how long it took.
-pub(crate) fn summary(plan: &Plan, took: Option<Duration>) -> String {
+pub(crate) fn summary(plan: &Plan, took: Option<Duration>, standpoint: &Standpoint) -> String {
     let rebuild = plan
         .images
         .iter()
@@ -159,7 +168,7 @@ pub(crate) fn summary(plan: &Plan, took: Option<Duration>) -> String {
             .unaffected
             .iter()
             .take(LISTED_PATHS)
-            .map(|path| printable(path).into_owned())
+            .map(|path| printable(&standpoint.show(path)).into_owned())
             .collect();
         let more = match plan.unaffected.len() - listed.len() {
             0 => String::new(),

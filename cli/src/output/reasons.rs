@@ -3,7 +3,7 @@
 //! In: the reasons of a verdict. Out: a line for a table, or a few lines with the way from what changed to the service.
 //! Everything is printable: it may stand in a terminal as it is.
 
-use super::printable;
+use super::{printable, standpoint::Standpoint};
 use rebake_planner::{
     decide::{Change, Reason},
     file_kind::FileKind,
@@ -13,11 +13,11 @@ use rebake_planner::{
 const DIGITS: usize = 12;
 
 /// A reason in a few words.
-pub(crate) fn short(reason: &Reason) -> String {
-    printable(&describe(reason)).into_owned()
+pub(crate) fn short(reason: &Reason, standpoint: &Standpoint) -> String {
+    printable(&describe(reason, standpoint)).into_owned()
 }
 
-fn describe(reason: &Reason) -> String {
+fn describe(reason: &Reason, standpoint: &Standpoint) -> String {
     match reason {
         Reason::NoBaseline => "nothing to compare with".to_owned(),
         Reason::ServiceAdded => "new service".to_owned(),
@@ -32,13 +32,19 @@ fn describe(reason: &Reason) -> String {
             &old.to_hex()[..DIGITS],
             &new.to_hex()[..DIGITS]
         ),
-        Reason::File { path, change, .. } => format!("{path} {}", verb(*change)),
+        Reason::File { path, change, .. } => {
+            format!("{} {}", standpoint.show(path.as_str()), verb(*change))
+        }
         Reason::Manifest {
             path,
             name,
             old,
             new,
-        } => format!("{path}: {name} {}", arrow(old.as_deref(), new.as_deref())),
+        } => format!(
+            "{}: {name} {}",
+            standpoint.show(path.as_str()),
+            arrow(old.as_deref(), new.as_deref())
+        ),
         Reason::Module { module, old, new } => {
             format!("{module} {}", arrow(old.as_deref(), new.as_deref()))
         }
@@ -87,11 +93,11 @@ fn without_sum(text: &str) -> &str {
 }
 
 /// A reason with everything that is known of it: the first line says what, the others how it reaches the service.
-pub(crate) fn long(reason: &Reason, service: &str) -> Vec<String> {
+pub(crate) fn long(reason: &Reason, service: &str, standpoint: &Standpoint) -> Vec<String> {
     let mut lines = vec![match reason {
-        Reason::File { kind, .. } => format!("{} ({})", describe(reason), role(*kind)),
+        Reason::File { kind, .. } => format!("{} ({})", describe(reason, standpoint), role(*kind)),
         Reason::BaselineUnavailable { message } => format!("nothing to compare with: {message}"),
-        _ => describe(reason),
+        _ => describe(reason, standpoint),
     }];
     if let Reason::File {
         path,
@@ -106,7 +112,7 @@ pub(crate) fn long(reason: &Reason, service: &str) -> Vec<String> {
         if let (Some(old), Some(new)) = (old, new) {
             lines.push(format!("  content {} → {}", short(old), short(new)));
         }
-        lines.extend(way(path.as_str(), via, service));
+        lines.extend(way(&standpoint.show(path.as_str()), via, service));
     }
     lines
         .iter()

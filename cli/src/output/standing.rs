@@ -50,14 +50,18 @@ pub(crate) fn reached(planned: &Planned, images: &[&PlannedImage], path: &RepoPa
                 paint(style::HEADING, service),
                 paint(style::FAINT, &image.inputs.platform.to_string()),
             );
-            for line in reasons::way(file.as_str(), &via, service) {
+            for line in reasons::way(&planned.standpoint.show(file.as_str()), &via, service) {
                 let _ = writeln!(text, "{}", paint(style::FAINT, &printable(&line)));
             }
             text.push('\n');
         }
     }
     if text.is_empty() {
-        let _ = writeln!(text, "{} reaches no service", printable(path.as_str()));
+        let _ = writeln!(
+            text,
+            "{} reaches no service",
+            printable(&planned.standpoint.show(path.as_str()))
+        );
     }
     for (why, mut services) in outside {
         services.dedup();
@@ -116,7 +120,11 @@ pub(crate) fn outside(planned: &Planned, images: &[&PlannedImage], paths: &[Repo
         for (why, paths) in by_reason {
             let _ = writeln!(text, "  {}", printable(&why));
             for path in paths.iter().take(NAMED) {
-                let _ = writeln!(text, "    {}", paint(style::FAINT, &printable(path)));
+                let _ = writeln!(
+                    text,
+                    "    {}",
+                    paint(style::FAINT, &printable(&planned.standpoint.show(path)))
+                );
             }
             if paths.len() > NAMED {
                 let _ = writeln!(text, "    and {} more", paths.len() - NAMED);

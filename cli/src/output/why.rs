@@ -4,6 +4,7 @@ use super::{
     count,
     plan::compared_with,
     reasons,
+    standpoint::Standpoint,
     style::{self, paint},
 };
 use crate::planning::Planned;
@@ -26,7 +27,7 @@ pub(crate) fn render(planned: &Planned, service: Option<&ServiceName>) -> String
         }
         text.push_str(&heading(planned, image));
         if image.verdict == Verdict::Rebuild {
-            text.push_str(&told(image));
+            text.push_str(&told(image, &planned.standpoint));
         }
     }
     text
@@ -49,7 +50,7 @@ fn heading(planned: &Planned, image: &PlannedImage) -> String {
     )
 }
 
-fn told(image: &PlannedImage) -> String {
+fn told(image: &PlannedImage, standpoint: &Standpoint) -> String {
     let mut text = String::new();
     let service = image.inputs.service.as_str();
     // Files have a way to show, so they come first.
@@ -59,7 +60,7 @@ fn told(image: &PlannedImage) -> String {
         .partition(|reason| matches!(reason, Reason::File { .. }));
     let all: Vec<&Reason> = files.into_iter().chain(others).collect();
     for reason in all.iter().take(TOLD) {
-        let lines = reasons::long(reason, service);
+        let lines = reasons::long(reason, service, standpoint);
         let (first, rest) = lines
             .split_first()
             .map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));

@@ -394,6 +394,31 @@ fn a_path_is_taken_from_where_one_stands_and_not_from_outside() {
 }
 
 #[test]
+fn paths_are_shown_from_where_one_stands() {
+    let shop = Shop::new();
+    shop.commit_all();
+    append(&shop, "internal/catalog/catalog.go", "\n// x\n");
+    shop.write("internal/queue/queue.go", "package queue\n\nimport \"fmt\n");
+    let answer = shop.run_in("internal/queue", &["plan", "--base", "HEAD"]);
+    assert!(answer.stderr.contains("--> queue.go:3:8"), "{answer:?}");
+    assert!(
+        answer.stdout.contains("../catalog/catalog.go changed"),
+        "{answer:?}"
+    );
+    let answer = shop.run_in("internal", &["why", "api"]);
+    assert!(
+        answer.stdout.contains(" catalog/catalog.go\n"),
+        "{answer:?}"
+    );
+    let markdown = ["plan", "--base", "HEAD", "--format", "markdown"];
+    let answer = shop.run_in("internal", &markdown);
+    assert!(
+        answer.stdout.contains("| internal/catalog/catalog.go"),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn two_answers_differ_input_by_input() {
     let shop = Shop::new();
     let save = |name: &str| {

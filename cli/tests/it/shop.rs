@@ -78,6 +78,15 @@ impl Shop {
         self.run_with(arguments, &[])
     }
 
+    /// Runs the program in a directory of the shop.
+    pub(crate) fn run_in(&self, directory: &str, arguments: &[&str]) -> Answer {
+        let output = program(&self.root().join(directory))
+            .args(arguments)
+            .output()
+            .unwrap();
+        Answer::from(output)
+    }
+
     /// Runs the program with nothing but these variables in its environment.
     pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Answer {
         let output = program(&self.root())
