@@ -97,7 +97,7 @@ impl ContentMemory {
         }))
     }
 
-    /// Gives names to what was read from a directory since the last call. `name_of` yields, for a path without links,
+    /// Gives names to what the last plan read from a directory. `name_of` yields, for a path without links,
     /// the name under which another tree has the very same content, and nothing where it can't vouch for that.
     pub fn identify(&self, name_of: &(dyn Fn(&RepoPath) -> Option<ContentIdentity> + Sync)) {
         let unnamed = std::mem::take(&mut *self.unnamed());
@@ -106,6 +106,11 @@ impl ContentMemory {
                 self.keep(name, learned);
             }
         });
+    }
+
+    /// What an earlier plan read from a directory may stand there no more, so its paths name nothing now.
+    fn forget_unnamed(&self) {
+        self.unnamed().clear();
     }
 
     fn learn(&self, path: &RepoPath, name: Option<ContentIdentity>, learned: Learned) {
@@ -169,6 +174,7 @@ pub(crate) struct OtherSource {
 
 impl<'tree> Sources<'tree> {
     pub(crate) fn new(tree: &'tree dyn SourceTree, memory: ContentMemory) -> Self {
+        memory.forget_unnamed();
         Self {
             view: TreeView::new(tree),
             go_files: ConcurrentMap::new(),

@@ -126,6 +126,18 @@ impl Plan {
     /// Finds those of the changed paths that reach no service, so that nothing is ignored silently. `changed` is what
     /// differs between the baseline's tree and this one; the plan must have been compared before.
     pub fn note_changes(&mut self, changed: &[String], baseline: &[BaselineImage]) {
+        let is_unsure = |reason: &Reason| {
+            matches!(reason, Reason::Uncertain { .. } | Reason::BaselineUncertain)
+        };
+        if self
+            .images
+            .iter()
+            .any(|image| image.reasons.iter().any(is_unsure))
+        {
+            // Not all inputs of an image in doubt are known, so no change is known to have no effect on it.
+            self.unaffected = Vec::new();
+            return;
+        }
         let mut reaching: HashSet<&str> = HashSet::new();
         let mut configuration_reaches = !self.removed.is_empty();
         for image in &self.images {

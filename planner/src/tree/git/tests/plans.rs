@@ -201,6 +201,33 @@ fn the_other_side_of_a_comparison_reads_what_changed_alone() {
 }
 
 #[test]
+fn what_an_earlier_plan_read_names_nothing() {
+    let sandbox = shop();
+    let options = PlanOptions::new();
+    let disk = DiskTree::open(&sandbox.path("repo")).unwrap();
+    plan(&disk, &options).unwrap();
+    // As long as before.
+    sandbox.write("repo/lib/lib.go", "package lxb\n");
+    sandbox.commit("repo");
+    let edited = plan(&disk, &options).unwrap();
+    let state = sandbox
+        .repository("repo")
+        .work_tree_state(&sandbox.path("repo"))
+        .unwrap();
+    options
+        .memory
+        .identify(&|path| state.content_identity(path));
+    let commit = plan(&sandbox.head_tree("repo"), &options).unwrap();
+    let keys = |plan: &Plan| {
+        plan.images
+            .iter()
+            .map(|image| image.keys)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&edited), keys(&commit));
+}
+
+#[test]
 fn a_conversion_on_checkout_is_no_reason_to_share() {
     let sandbox = Sandbox::with_repository();
     sandbox.write("repo/.gitattributes", "*.go text eol=crlf\n");
