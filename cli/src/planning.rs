@@ -19,7 +19,7 @@ use rebake_planner::{
     tree::{
         TreeErrorKind,
         disk::DiskTree,
-        git::{CommitId, GitError, GitTree, Repository, WorkTreeState},
+        git::{CommitId, GitError, GitTree, Repository, RepositoryError, WorkTreeState},
     },
     wire::{Baseline, BaselineDocument, Root, VersionControl},
 };
@@ -118,7 +118,7 @@ pub(crate) fn plan_tree(
         .and_then(|path| path.file_name().map(str::to_owned))
         .unwrap_or_else(|| root.directory.to_string());
     let flags = [("--head", &tree.head), ("--base", &baseline.base)];
-    if let (None, Some((flag, _))) = (
+    if let (Ok(None), Some((flag, _))) = (
         &root.repository,
         flags.iter().find(|(_, revision)| revision.is_some()),
     ) {
@@ -127,23 +127,24 @@ pub(crate) fn plan_tree(
             root: root.directory,
         });
     }
-    let mut current = match (&tree.head, &root.repository) {
-        (Some(revision), Some(repository)) => {
+    let mut current = match (&tree.head, root.repository) {
+        (Some(_), Err(error)) => return Err(GitError::from(error).into()),
+        (Some(revision), Ok(Some(repository))) => {
             Current::of_commit(repository, revision, &root.directory, &options)?
         }
-        (_, repository) => Current::of_directory(repository.as_ref(), &root.directory, &options)?,
+        (_, repository) => Current::of_directory(repository, &root.directory, &options)?,
     };
-    let baseline = match (&baseline.base, &root.repository, recorded) {
-        (Some(revision), Some(repository), _) => {
-            Some(current.compare_with_commit(repository, revision, &root.directory, &options))
+    let baseline = match (&baseline.base, recorded) {
+        (Some(revision), _) => {
+            Some(current.compare_with_commit(revision, &root.directory, &options))
         }
-        (_, _, Some((path, images))) => {
+        (None, Some((path, images))) => {
             current.plan.compare_with(&images);
             Some(Baseline::File {
                 path: path.to_string(),
             })
         }
-        _ => None,
+        (None, None) => None,
     };
     Ok(ManuallyDrop::new(Planned {
         plan: current.plan,
@@ -185,15 +186,15 @@ struct Current {
 
 /// What git knows of a side.
 enum Side {
-    Commit(GitTree),
-    WorkTree(Box<WorkTreeState>),
-    /// No version control.
-    Unknown,
+    Commit(Repository, GitTree),
+    WorkTree(Repository, Box<WorkTreeState>),
+    /// No version control, or none that can be asked, and why.
+    Unknown(Option<String>),
 }
 
 impl Current {
     fn of_commit(
-        repository: &Repository,
+        repository: Repository,
         revision: &str,
         directory: &Utf8Path,
         options: &PlanOptions,
@@ -209,14 +210,14 @@ impl Current {
                 commit: Some(commit.to_string()),
                 dirty: Some(false),
             },
-            side: Side::Commit(source),
+            side: Side::Commit(repository, source),
             changed: Vec::new(),
         })
     }
 
     /// Plans a directory, and says what git knows of its inputs.
     fn of_directory(
-        repository: Option<&Repository>,
+        repository: Result<Option<Repository>, RepositoryError>,
         directory: &Utf8Path,
         options: &PlanOptions,
     ) -> Result<Self, Failure> {
@@ -224,30 +225,43 @@ impl Current {
             path: directory.to_owned(),
             error,
         })?;
-        let Some(repository) = repository else {
-            return Ok(Self {
-                plan: plan(&source, options)?,
-                root: Root::without_version_control(),
-                side: Side::Unknown,
-                changed: Vec::new(),
-            });
-        };
         // What git knows is read while the plan is made: neither needs the other.
         let (planned, state) = rayon::join(
             || plan(&source, options),
-            || repository.work_tree_state(directory),
+            || match repository {
+                Ok(None) => Ok(None),
+                Ok(Some(repository)) => repository
+                    .work_tree_state(directory)
+                    .map(|state| Some((repository, state))),
+                Err(error) => Err(GitError::from(error)),
+            },
         );
         let mut planned = planned?;
-        let state = state?;
-        inspect_work_tree(&state, &mut planned);
+        let (root, side) = match state {
+            Ok(Some((repository, state))) => {
+                inspect_work_tree(&state, &mut planned);
+                let root = Root {
+                    vcs: VersionControl::Git,
+                    commit: state.head().map(|head| head.to_string()),
+                    dirty: Some(state.is_dirty()),
+                };
+                (root, Side::WorkTree(repository, Box::new(state)))
+            }
+            Ok(None) => (Root::without_version_control(), Side::Unknown(None)),
+            // The files are there all the same.
+            Err(error) => {
+                let error = error.to_string();
+                planned.add_diagnostics(vec![warning(
+                    Code::UnreadableRepository,
+                    format!("{error}; the directory is planned without it"),
+                )]);
+                (Root::without_version_control(), Side::Unknown(Some(error)))
+            }
+        };
         Ok(Self {
             plan: planned,
-            root: Root {
-                vcs: VersionControl::Git,
-                commit: state.head().map(|head| head.to_string()),
-                dirty: Some(state.is_dirty()),
-            },
-            side: Side::WorkTree(Box::new(state)),
+            root,
+            side,
             changed: Vec::new(),
         })
     }
@@ -255,26 +269,21 @@ impl Current {
     /// Compares with a commit. Where it can't be had, everything is rebuilt, and a diagnostic says what mends it.
     fn compare_with_commit(
         &mut self,
-        repository: &Repository,
         revision: &str,
         directory: &Utf8Path,
         options: &PlanOptions,
     ) -> Baseline {
-        match self.try_to_compare(repository, revision, directory, options) {
+        match self.try_to_compare(revision, directory, options) {
             Ok(commit) => Baseline::Commit {
                 revision: revision.to_owned(),
                 commit: commit.to_string(),
             },
             Err(message) => {
                 self.plan.compare_with_unavailable(&message);
-                self.plan.add_diagnostics(vec![Diagnostic {
-                    code: Code::BaselineUnavailable,
-                    severity: Severity::Warning,
-                    message: format!("{message}; everything is rebuilt"),
-                    path: None,
-                    position: None,
-                    services: Vec::new(),
-                }]);
+                self.plan.add_diagnostics(vec![warning(
+                    Code::BaselineUnavailable,
+                    format!("{message}; everything is rebuilt"),
+                )]);
                 Baseline::Unavailable {
                     revision: revision.to_owned(),
                     message,
@@ -285,19 +294,19 @@ impl Current {
 
     fn try_to_compare(
         &mut self,
-        repository: &Repository,
         revision: &str,
         directory: &Utf8Path,
         options: &PlanOptions,
     ) -> Result<CommitId, String> {
+        let (repository, head) = match &self.side {
+            Side::Commit(repository, tree) => (repository, Some(tree.commit())),
+            Side::WorkTree(repository, state) => (repository, state.head()),
+            Side::Unknown(Some(error)) => return Err(error.clone()),
+            Side::Unknown(None) => return Err("the tree is in no git repository".to_owned()),
+        };
         let asked = repository
             .resolve(revision)
             .map_err(|error| error.to_string())?;
-        let head = match &self.side {
-            Side::Commit(tree) => Some(tree.commit()),
-            Side::WorkTree(state) => state.head(),
-            Side::Unknown => None,
-        };
         let head = head.ok_or("nothing is committed yet, so there is nothing to compare with")?;
         let base = repository
             .merge_base(asked, head)
@@ -311,7 +320,7 @@ impl Current {
             }
             Err(error) => return Err(error.to_string()),
         };
-        if let Side::WorkTree(state) = &self.side {
+        if let Side::WorkTree(_, state) = &self.side {
             // What stands on disk as it is committed need not be read from git's objects again.
             options
                 .memory
@@ -322,19 +331,31 @@ impl Current {
         let images: Vec<BaselineImage> = before.images.iter().map(BaselineImage::from).collect();
         self.plan.compare_with(&images);
         let changed = match &self.side {
-            Side::Commit(current) => tree
+            Side::Commit(_, current) => tree
                 .changed_paths(current)
                 .map_err(|error| error.to_string())?,
-            Side::WorkTree(state) => state
+            Side::WorkTree(_, state) => state
                 .changed_paths_since(&tree)
                 .map_err(|error| error.to_string())?,
-            Side::Unknown => Vec::new(),
+            Side::Unknown(_) => Vec::new(),
         };
         self.plan.note_changes(&changed, &images);
         self.changed = changed;
         // Freed with the process.
         std::mem::forget((before, images));
         Ok(base)
+    }
+}
+
+/// A finding about the repository as a whole.
+fn warning(code: Code, message: String) -> Diagnostic {
+    Diagnostic {
+        code,
+        severity: Severity::Warning,
+        message,
+        path: None,
+        position: None,
+        services: Vec::new(),
     }
 }
 

@@ -7,13 +7,14 @@ use crate::{failure::Failure, output::standpoint::Standpoint};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use rebake_planner::{
     path::RepoPath,
-    tree::git::{GitError, Repository},
+    tree::git::{Repository, RepositoryError},
 };
 
 /// The root of a tree.
 pub(crate) struct Root {
     pub(crate) directory: Utf8PathBuf,
-    pub(crate) repository: Option<Repository>,
+    /// The repository around it, where there is one; an error where there is one that can't be read.
+    pub(crate) repository: Result<Option<Repository>, RepositoryError>,
 }
 
 /// Where the current directory is in a tree; at its root for whoever stands elsewhere.
@@ -62,29 +63,34 @@ pub(crate) fn find_root(named: Option<&Utf8Path>) -> Result<Root, Failure> {
     if let Some(directory) = named {
         return Ok(Root {
             directory: directory.to_owned(),
-            repository: Repository::discover(directory).map_err(GitError::from)?,
+            repository: Repository::discover(directory),
         });
     }
     let current = std::env::current_dir().map_err(Failure::CurrentDirectory)?;
     let current =
         Utf8PathBuf::from_path_buf(current).map_err(|_| Failure::CurrentDirectoryNotUtf8)?;
-    if let Some(repository) = Repository::discover(&current).map_err(GitError::from)?
-        && let Some(top_level) = repository.top_level()
-    {
-        return Ok(Root {
-            directory: top_level.to_owned(),
-            repository: Some(repository),
-        });
-    }
-    let nearest = |name: &str| {
+    let nearest = |name: &str, is_there: &dyn Fn(&Utf8Path) -> bool| {
         current
             .ancestors()
-            .find(|directory| directory.join(name).is_file())
+            .find(|directory| is_there(&directory.join(name)))
+            .map(Utf8Path::to_owned)
     };
-    match nearest("go.work").or_else(|| nearest("go.mod")) {
+    let (directory, repository) = match Repository::discover(&current) {
+        Ok(Some(repository)) => {
+            let top_level = repository.top_level().map(Utf8Path::to_owned);
+            (top_level, Ok(Some(repository)))
+        }
+        Ok(None) => (None, Ok(None)),
+        Err(error) => (nearest(".git", &|path| path.exists()), Err(error)),
+    };
+    let is_file: &dyn Fn(&Utf8Path) -> bool = &|path| path.is_file();
+    let directory = directory
+        .or_else(|| nearest("go.work", is_file))
+        .or_else(|| nearest("go.mod", is_file));
+    match directory {
         Some(directory) => Ok(Root {
-            directory: directory.to_owned(),
-            repository: None,
+            directory,
+            repository,
         }),
         None => Err(Failure::NoRoot(current)),
     }

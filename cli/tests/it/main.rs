@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod init;
 mod json_schema;
+mod repositories;
 mod shop;
 mod streams;
 #[cfg(unix)]

@@ -167,8 +167,12 @@ impl Repository {
             full: open_options(),
             reduced: open_options(),
         };
+        // Upwards from a relative path there is no way on, and `..` in it would be taken for a name.
+        let start = directory
+            .canonicalize_utf8()
+            .unwrap_or_else(|_| directory.to_owned());
         let opened =
-            gix::ThreadSafeRepository::discover_opts(directory.as_std_path(), options, trusted);
+            gix::ThreadSafeRepository::discover_opts(start.as_std_path(), options, trusted);
         match Self::from_opened(opened, directory) {
             Err(RepositoryError::NotARepository(_)) => Ok(None),
             other => other.map(Some),
