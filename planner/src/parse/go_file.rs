@@ -8,6 +8,7 @@
 
 mod cgo;
 mod header;
+mod leading;
 mod reader;
 mod scanner;
 
@@ -197,7 +198,7 @@ pub(crate) fn leading_comments_of_other(source: &[u8]) -> Option<&[u8]> {
 ///
 /// Source: go/build/build.go (`shouldBuild`, `parseFileHeader`).
 pub(crate) fn constraint_of(header: &[u8]) -> Result<ConstraintHeader, String> {
-    let leading = header::leading_comments(header)?;
+    let leading = leading::leading_comments(header)?;
     if let Some(line) = leading.go_build {
         // A line that is not UTF-8 can't be an expression.
         let line =
