@@ -137,6 +137,8 @@ pub struct DeclaredFiles {
     pub exclude: Vec<Located<PathGlob>>,
     /// The Dockerfile that the service keeps itself.
     pub dockerfile: Option<Located<RepoPath>>,
+    /// The directory that is the Dockerfile's build context; the root where nothing is said.
+    pub context: Option<RepoPath>,
 }
 
 /// How images are built: for all services, or for one.
@@ -172,7 +174,7 @@ pub struct ServiceConfig {
 }
 
 const TOP_KEYS: [&str; 4] = ["services", "service", "groups", "rule"];
-const SERVICE_KEYS: [&str; 7] = [
+const SERVICE_KEYS: [&str; 8] = [
     "dir",
     "name",
     "kind",
@@ -180,6 +182,7 @@ const SERVICE_KEYS: [&str; 7] = [
     "inputs",
     "exclude",
     "dockerfile",
+    "context",
 ];
 const RULE_KEYS: [&str; 2] = ["paths", "affects"];
 const SETTING_KEYS: [&str; 6] = [

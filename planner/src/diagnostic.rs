@@ -222,6 +222,10 @@ codes! {
     OpaqueCDependency = "opaque-c-dependency", "A cgo package takes C libraries from the build image (pkg-config, a system library). They are not in the repository and so in no key: pin the build image by digest.";
     /// A services glob that chooses nothing.
     UnmatchedGlob = "unmatched-glob", "A services glob matches no main package. A typing error here would leave a service out; correct the glob, or remove it.";
+    /// A Dockerfile that copies its whole context.
+    WholeContext = "whole-context", "A Dockerfile copies the whole build context into a stage that compiles Go. If every file of it counted, every change would rebuild the image; so only what Go builds counts. If that stage needs other files (generated code, a file that the final stage takes from it), declare them as `inputs`, or copy them by name.";
+    /// A copy that can't be read out of a Dockerfile.
+    OpaqueCopy = "opaque-copy", "A COPY, ADD or bind mount of a Dockerfile names its source with a variable, so it may copy anything: the whole context counts. Write the path without a variable to have just that counted.";
     /// A rule of `rebake.toml` that can't have its way.
     RuleWithoutEffect = "rule-without-effect", "A rule of rebake.toml says that a path affects no service, but Go builds the file into one, or embeds it. What Go builds can't be taken away by a rule: the file stays an input. Remove the rule, or the import.";
     /// An input that git does not track.

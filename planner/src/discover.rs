@@ -4,6 +4,7 @@
 //! `Service`s with valid, unique, stable names. It must never read a directory below
 //! `testdata`, `vendor`, or a name that starts with `.` or `_`.
 
+pub mod context_pattern;
 pub mod manifest;
 pub mod path_glob;
 pub mod service_name;

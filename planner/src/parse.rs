@@ -6,6 +6,8 @@
 
 pub mod c_file;
 pub mod constraint;
+pub mod dockerfile;
+pub mod dockerignore;
 pub mod embed_pattern;
 pub mod file_name;
 pub mod go_file;

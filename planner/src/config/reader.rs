@@ -153,6 +153,7 @@ impl Reader {
                 "assets" => files.assets = self.parsed_list("assets", value),
                 "inputs" => files.inputs = self.parsed_list("inputs", value),
                 "exclude" => files.exclude = self.parsed_list("exclude", value),
+                "context" => files.context = self.path("context", value),
                 "dockerfile" => {
                     let position = self.lines.position(value.span().start);
                     let path = self.path("dockerfile", value);

@@ -68,8 +68,10 @@ struct ServiceSchema {
     inputs: Option<Vec<String>>,
     /// Globs over what is taken out of assets and inputs again.
     exclude: Option<Vec<String>>,
-    /// The Dockerfile that the service keeps itself.
+    /// The Dockerfile that the service keeps itself: an input, with what it copies.
     dockerfile: Option<String>,
+    /// The directory that is the Dockerfile's build context. Default: the root.
+    context: Option<String>,
 }
 
 /// How a service's image comes about.

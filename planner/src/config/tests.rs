@@ -29,6 +29,7 @@ assets = ["deploy/api/**"]
 inputs = ["proto/*.proto"]
 exclude = ["**/*.md"]
 dockerfile = "./services/api/Dockerfile"
+context = "services/api"
 
 [[service]]
 dir = "web"
@@ -65,6 +66,7 @@ affects = "all"
     assert_eq!(counts, (1, 1, 1));
     let dockerfile = files.dockerfile.as_ref().unwrap();
     assert_eq!(dockerfile.value.as_str(), "services/api/Dockerfile");
+    assert_eq!(files.context.as_ref().unwrap().as_str(), "services/api");
     assert_eq!(config.service[1].value.kind, ServiceKind::Dockerfile);
     let (edge, members) = config.groups.first_key_value().unwrap();
     assert_eq!((edge.as_str(), members.len()), ("edge", 2));

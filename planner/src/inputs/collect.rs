@@ -6,6 +6,7 @@
 
 use super::{
     ImageInputs, InputFile, ManifestFact, Setting, Tier,
+    copied::GoFiles,
     declared::{RuleFiles, declared_inputs},
     package_files::PackageFiles,
     third_party::{Candidates, third_party},
@@ -126,6 +127,7 @@ pub(crate) fn collect_inputs(
         sources,
         &service.files,
         rules,
+        GoFiles::ByGo,
         &mut problems,
     ));
     files.extend_from_slice(rules.of(&service.name));
@@ -158,7 +160,13 @@ pub(crate) fn collect_dockerfile_inputs(
     rules: &RuleFiles,
 ) -> (ImageInputs, Vec<Diagnostic>) {
     let mut problems = Vec::new();
-    let mut files = declared_inputs(sources, &service.files, rules, &mut problems);
+    let mut files = declared_inputs(
+        sources,
+        &service.files,
+        rules,
+        GoFiles::ByDockerfile,
+        &mut problems,
+    );
     files.extend_from_slice(rules.of(&service.name));
     files.sort_unstable();
     files.dedup();

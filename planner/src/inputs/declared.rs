@@ -3,7 +3,10 @@
 //! In: globs, rules and the tree. Out: the declared inputs of each service. It must never take away what Go builds, and a
 //! glob, rule or exclusion that matches nothing is told.
 
-use super::InputFile;
+use super::{
+    InputFile,
+    copied::{GoFiles, copied_files},
+};
 use crate::{
     config::{Affected, DeclaredFiles, FILE_NAME, Rule, ServiceTerm},
     diagnostic::{Code, Diagnostic, Located, Position, Severity},
@@ -20,9 +23,17 @@ pub(crate) fn declared_inputs(
     sources: &Sources<'_>,
     declared: &DeclaredFiles,
     rules: &RuleFiles,
+    go_files: GoFiles,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<InputFile> {
-    let mut files = Vec::new();
+    let mut files = copied_files(sources, declared, go_files, problems);
+    files.retain(|file| {
+        let exclude = &declared.exclude;
+        !rules.excluded.contains(&file.path)
+            && !exclude
+                .iter()
+                .any(|glob| matches_at_or_above(&glob.value, &file.path))
+    });
     let mut used = vec![false; declared.exclude.len()];
     for (globs, kind) in [
         (&declared.assets, FileKind::Asset),
@@ -48,8 +59,9 @@ pub(crate) fn declared_inputs(
             }
         }
     }
+    // What a Dockerfile copies has been taken out above, without a trace.
     for (exclude, used) in declared.exclude.iter().zip(used) {
-        if !used {
+        if !used && declared.dockerfile.is_none() {
             problems.push(unmatched(
                 exclude.position,
                 format!(

@@ -16,7 +16,11 @@ const ORDER: &[&[&str]] = &[
     &["path", "concurrent_map", "file_kind", "standard_library"],
     &["diagnostic"],
     &["go_version", "module_path", "module_version"],
-    &["discover::path_glob", "discover::service_name"],
+    &[
+        "discover::path_glob",
+        "discover::context_pattern",
+        "discover::service_name",
+    ],
     // A build tag has the syntax of a constraint's.
     &["parse::constraint"],
     &["target"],
@@ -44,7 +48,10 @@ const PRIVATE: &[(&str, &[&str])] = &[
     ("rustix::", &["tree::disk"]),
     ("std::fs", &["tree"]),
     ("toml::", &["config"]),
-    ("globset::", &["discover::path_glob"]),
+    (
+        "globset::",
+        &["discover::path_glob", "discover::context_pattern"],
+    ),
     // Nothing may: the library neither reads the environment, nor starts processes, nor reaches out.
     ("std::env", &[]),
     ("std::process", &[]),

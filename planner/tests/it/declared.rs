@@ -128,3 +128,74 @@ fn what_is_declared_in_vain_is_told() {
         .collect();
     insta::assert_snapshot!(text.join("\n---\n"));
 }
+
+/// A Go service and one without Go, both with Dockerfiles of their own.
+fn with_dockerfiles() -> MemoryTree {
+    tree_of([
+        (
+            "rebake.toml",
+            "[[service]]\ndir = \"services/api\"\ndockerfile = \"services/api/Dockerfile\"\n\n[[service]]\ndir = \"web\"\nkind = \"dockerfile\"\ndockerfile = \"web/Dockerfile\"\ncontext = \"web\"\n",
+        ),
+        ("go.mod", "module ex.com/shop\n\ngo 1.24\n"),
+        ("services/api/main.go", "package main\n\nfunc main() {}\n"),
+        (
+            "services/api/Dockerfile",
+            "FROM golang AS build\nCOPY go.mod ./\nCOPY lib/ lib/\nCOPY . .\nRUN go build ./services/api\nFROM scratch\nCOPY --from=build /api /api\nCOPY etc/*.yaml /etc/\nCOPY tools/gen.go /\n",
+        ),
+        ("lib/lib.go", "package lib\n"),
+        ("lib/schema.sql", "select 1\n"),
+        ("etc/a.yaml", "a: 1\n"),
+        ("etc/a.md", "text\n"),
+        ("tools/gen.go", "package tools\n"),
+        ("README.md", "read me\n"),
+        ("web/Dockerfile", "FROM node\nCOPY . .\n"),
+        ("web/.dockerignore", "*\n!src\nsrc/**/*.test.js\n"),
+        ("web/src/index.js", "1\n"),
+        ("web/src/deep/a.test.js", "1\n"),
+        ("web/notes.txt", "x\n"),
+    ])
+}
+
+#[test]
+fn what_a_dockerfile_copies_is_an_input() {
+    let cases: &[(&str, &[&str])] = &[
+        ("services/api/main.go", &["api"]),
+        ("services/api/Dockerfile", &["api"]),
+        // Go does not import it, and the stage that copies it compiles.
+        ("lib/lib.go", &[]),
+        ("lib/schema.sql", &["api"]),
+        ("etc/a.yaml", &["api"]),
+        ("etc/b.yaml", &["api"]),
+        ("etc/a.md", &[]),
+        // The last stage puts it into the image.
+        ("tools/gen.go", &["api"]),
+        ("README.md", &[]),
+        ("web/Dockerfile", &["web"]),
+        ("web/src/index.js", &["web"]),
+        ("web/src/new.js", &["web"]),
+        ("web/src/deep/a.test.js", &[]),
+        ("web/notes.txt", &[]),
+    ];
+    let before = planned(&with_dockerfiles());
+    let codes: Vec<&str> = before
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.code.as_str())
+        .collect();
+    assert_eq!(codes, ["whole-context"], "{:#?}", before.diagnostics);
+    let baseline: Vec<BaselineImage> = before.images.iter().map(BaselineImage::from).collect();
+    for (path, expected) in cases {
+        let changed = with_dockerfiles()
+            .with_file(path, "package main // changed\n")
+            .unwrap();
+        let mut after = planned(&changed);
+        after.compare_with(&baseline);
+        let rebuilt: Vec<&str> = after
+            .images
+            .iter()
+            .filter(|image| image.verdict == Verdict::Rebuild)
+            .map(|image| image.inputs.service.as_str())
+            .collect();
+        assert_eq!(rebuilt, *expected, "{path}");
+    }
+}
