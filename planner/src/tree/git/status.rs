@@ -13,11 +13,13 @@ use super::attributes::CheckoutFilter;
 use super::work_tree::{Support, WorkTreeError, WorkTreeState};
 use crate::path::RepoPath;
 use gix::bstr::{BStr, BString, ByteSlice as _};
+use gix::index::entry::stat::Options;
 use gix::index::entry::{Flags, Mode, Stage, Stat};
 use gix::index::fs::Metadata;
 use rayon::iter::ParallelIterator as _;
 use rayon::slice::ParallelSlice as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A few thousand files a second and thread are looked at; smaller pieces cost more than they share.
 const CHUNK: usize = 256;
@@ -166,14 +168,14 @@ fn verdict(
     let Ok(stat) = Stat::from_fs(&metadata) else {
         return Verdict::Changed(ChangeKind::Modified);
     };
-    let options = state.settings.stat;
+    let options = stat_options(state, entry);
     let data = if !entry.stat.matches(&stat, options) {
         // git sets the size to zero where it could not vouch for the stat data.
         if entry.stat.size != stat.size && entry.stat.size != 0 {
             return Verdict::Changed(ChangeKind::Modified);
         }
         StatData::Differs
-    } else if entry.stat.is_racy(state.index.timestamp(), options) {
+    } else if is_racy(state, entry, options) {
         StatData::Racy
     } else {
         return Verdict::Unchanged;
@@ -183,6 +185,33 @@ fn verdict(
         Some(_) => Verdict::OtherBytes(data),
         None => Verdict::Changed(ChangeKind::Modified),
     }
+}
+
+/// How to compare stat data: with parts of a second where the file system kept them when git looked, since a time without
+/// them may have been cut off.
+fn stat_options(state: &WorkTreeState, entry: &gix::index::Entry) -> Options {
+    Options {
+        use_nsec: entry.stat.mtime.nsecs != 0,
+        ..state.settings.stat
+    }
+}
+
+/// Two writes within this time may get the same timestamp: many times the tick of any kernel's clock.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Whether the file may have been written after git looked, without a trace in its stat data: git's rule for racy
+/// timestamps. A fresh clone writes its files and the index within a second or two; where the file system keeps parts of
+/// a second, these tell most of the order, and the files need not be read again.
+fn is_racy(state: &WorkTreeState, entry: &gix::index::Entry, options: Options) -> bool {
+    if !options.use_nsec {
+        return entry.stat.is_racy(state.index.timestamp(), options);
+    }
+    let written = Duration::new(u64::from(entry.stat.mtime.secs), entry.stat.mtime.nsecs);
+    let index = state.index.timestamp();
+    let index = u64::try_from(index.unix_seconds()).map_or(Duration::ZERO, |seconds| {
+        Duration::new(seconds, index.nanoseconds())
+    });
+    index <= written.saturating_add(TICK)
 }
 
 /// Whether a conversion on checkout explains that the bytes are not the commit's.
