@@ -5,6 +5,7 @@
 //!
 //! Source: github.com/moby/patternmatcher (`Pattern.compile`), Go's path/filepath (`Match`).
 
+use super::path_glob::{LONGEST_GLOB, SHOWN, TOO_LONG, one_line};
 use globset::{GlobBuilder, GlobMatcher};
 
 /// A pattern over the paths of a build context.
@@ -35,15 +36,19 @@ impl ContextPattern {
         if clean.is_empty() || clean.contains(&"..") {
             return Ok(Self(None));
         }
+        let failed = |reason: &str| ContextPatternError {
+            pattern: pattern.chars().take(SHOWN).collect(),
+            reason: one_line(reason),
+        };
+        if pattern.len() > LONGEST_GLOB {
+            return Err(failed(TOO_LONG));
+        }
         let glob = clean.join("/").replace('{', "[{]").replace('}', "[}]");
         GlobBuilder::new(&glob)
             .literal_separator(true)
             .build()
             .map(|glob| Self(Some(glob.compile_matcher())))
-            .map_err(|error| ContextPatternError {
-                pattern: pattern.to_owned(),
-                reason: error.kind().to_string(),
-            })
+            .map_err(|error| failed(&error.kind().to_string()))
     }
 
     /// Whether it is the whole context.
@@ -87,6 +92,8 @@ mod tests {
             let pattern_read = ContextPattern::parse(pattern).unwrap();
             assert_eq!(pattern_read.matches(path), expected, "{pattern} {path}");
         }
-        assert!(ContextPattern::parse("[").is_err());
+        for pattern in ["[", "[b-a]", &"*".repeat(5000)] {
+            assert!(ContextPattern::parse(pattern).is_err());
+        }
     }
 }

@@ -7,6 +7,28 @@ use crate::path::RepoPath;
 use globset::{GlobBuilder, GlobMatcher};
 use std::str::FromStr;
 
+/// Far longer than any glob that a person writes, and short enough that its matcher can always be made.
+pub(crate) const LONGEST_GLOB: usize = 1024;
+
+/// As much of a glob as a message shows.
+pub(crate) const SHOWN: usize = 100;
+
+/// What a glob that is longer is told.
+pub(crate) const TOO_LONG: &str = "it has more than 1024 bytes";
+
+/// A text whose control characters are escaped: what a message quotes of a glob must stay text of one line.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 /// A glob over paths, anchored at the root: `*` and `?` stay within a path element, `**` crosses them.
 #[derive(Debug, Clone)]
 pub struct PathGlob {
@@ -47,9 +69,12 @@ impl FromStr for PathGlob {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let failed = |reason: String| PathGlobError {
-            glob: text.to_owned(),
-            reason,
+            glob: text.chars().take(SHOWN).collect(),
+            reason: one_line(&reason),
         };
+        if text.len() > LONGEST_GLOB {
+            return Err(failed(TOO_LONG.to_owned()));
+        }
         let clean = text
             .strip_prefix("./")
             .unwrap_or(text)
@@ -150,7 +175,7 @@ mod tests {
 
     #[test]
     fn globs_outside_the_root_are_refused() {
-        for glob in ["/abs", "../x", "a/../b", "[", "a{"] {
+        for glob in ["/abs", "../x", "a/../b", "[", "a{", &"*".repeat(5000)] {
             assert!(glob.parse::<PathGlob>().is_err(), "{glob}");
         }
     }

@@ -6,12 +6,15 @@
 use rebake_planner::{
     config::parse_config,
     diagnostic::{Fault, Located, Position},
+    discover::context_pattern::ContextPattern,
     parse::{
         c_file,
         constraint::{
             Constraint, parse_cgo_condition, parse_go_build, parse_plus_build, split_go_build,
             split_plus_build,
         },
+        dockerfile::{ReadSource, parse_dockerfile},
+        dockerignore::parse_dockerignore,
         embed_pattern::parse_embed_pattern,
         go_file::{ConstraintHeader, GoFile, parse_go_file, parse_header_within},
         go_mod::{Strictness, parse_go_mod, parse_go_work},
@@ -25,7 +28,7 @@ use std::fmt::Debug;
 pub(crate) type Invariant = fn(&[u8]);
 
 /// Every parser with its invariants, under the name of its fuzz target.
-pub(crate) const ALL: [(&str, Invariant); 9] = [
+pub(crate) const ALL: [(&str, Invariant); 11] = [
     ("go_mod", go_mod),
     ("go_work", go_work),
     ("go_sum", go_sum),
@@ -35,6 +38,8 @@ pub(crate) const ALL: [(&str, Invariant); 9] = [
     ("embed_pattern", embed_pattern),
     ("build_constraint", build_constraint),
     ("config", config),
+    ("dockerfile", dockerfile),
+    ("dockerignore", dockerignore),
 ];
 
 /// go.mod, read as a main module's and as a dependency's.
@@ -217,6 +222,38 @@ pub(crate) fn config(source: &[u8]) {
     if std::str::from_utf8(source).is_err() {
         assert!(!parsed.1.is_empty(), "what is no UTF-8 is no TOML");
     }
+}
+
+/// A Dockerfile.
+pub(crate) fn dockerfile(source: &[u8]) {
+    let places = Places::of(source);
+    let parsed = same_twice(|| parse_dockerfile(source));
+    places.check_faults(&parsed.faults);
+    places.check(&parsed.value.reads);
+    for read in &parsed.value.reads {
+        assert!(read.value.stage <= parsed.value.stages);
+        if let ReadSource::Pattern(pattern) = &read.value.source
+            && let Ok(pattern) = ContextPattern::parse(pattern)
+        {
+            assert!(!pattern.is_everything() || pattern.matches("a/b"));
+        }
+    }
+}
+
+/// A `.dockerignore`, asked about a path.
+pub(crate) fn dockerignore(source: &[u8]) {
+    let places = Places::of(source);
+    let parsed = parse_dockerignore(source);
+    places.check_faults(&parsed.faults);
+    for path in ["a", "a/b.md", "services/api/main.go"] {
+        assert_eq!(
+            parsed.value.keeps_out(path),
+            parse_dockerignore(source).value.keeps_out(path)
+        );
+    }
+    // What comes last decides.
+    let all_out = [source, b"\n**\n"].concat();
+    assert!(parse_dockerignore(&all_out).value.keeps_out("a/b"));
 }
 
 fn same_twice<Value: PartialEq + Debug>(parse: impl Fn() -> Value) -> Value {

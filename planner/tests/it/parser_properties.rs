@@ -10,7 +10,7 @@ use proptest::{
 use std::{fs, path::Path};
 
 /// What the grammars are made of: random bytes alone would never get past the first line.
-const FRAGMENTS: [&str; 112] = [
+const FRAGMENTS: [&str; 122] = [
     "module",
     "go",
     "toolchain",
@@ -102,6 +102,16 @@ const FRAGMENTS: [&str; 112] = [
     "[^x]",
     "a/b",
     "services",
+    "FROM a",
+    "COPY",
+    "COPY --from=x a b",
+    "ADD [\"a\", \"b\"]",
+    "RUN --mount=target=.",
+    "<<EOF",
+    "EOF",
+    "# escape=`",
+    "!a",
+    "**/*.md",
     "[[service]]",
     "[service]",
     "dir = \"services/api\"",
@@ -212,6 +222,12 @@ fn long_repetitions_cost_no_more_than_their_length() {
         ("config", "a = ", "{b="),
         ("config", "", "a.a."),
         ("config", "", "\r"),
+        ("dockerfile", "FROM a\n", "COPY a b\n"),
+        ("dockerfile", "FROM a\nRUN ", "<<E "),
+        ("dockerfile", "FROM a\nCOPY ", "a \\\n"),
+        ("dockerfile", "FROM a\nCOPY [", "\"a\","),
+        ("dockerignore", "", "*"),
+        ("dockerignore", "", "a\n!b\n"),
     ];
     for (name, start, piece) in repeated {
         let (_, invariant) = ALL
