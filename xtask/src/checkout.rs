@@ -70,6 +70,18 @@ impl Checkout {
         Ok(checkout)
     }
 
+    /// Checks another revision out in the same place.
+    ///
+    /// # Errors
+    /// git does not know the revision, or can't write its files.
+    pub(crate) fn move_to(&self, revision: &str) -> Result<(), CheckoutError> {
+        let tree = self.directory();
+        must(
+            &tree,
+            &["checkout", "--quiet", "--force", "--detach", revision],
+        )
+    }
+
     /// The root of the work tree.
     pub(crate) fn directory(&self) -> PathBuf {
         self.scratch.path().join("tree")

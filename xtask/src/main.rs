@@ -13,6 +13,7 @@ mod differential;
 mod fixture_answers;
 mod generated;
 mod oracle;
+mod replay;
 mod standard_library;
 mod test;
 mod tools;
@@ -34,6 +35,8 @@ enum Task {
     Oracle(OracleArguments),
     /// Compare the planner with the Go toolchain; ends with 1 on any difference.
     Differential(differential::Arguments),
+    /// Walk the history of checkouts, and hold every verdict to the Go toolchain.
+    Replay(replay::Arguments),
     /// Record what the Go toolchain says about the sample monorepos, or check the recording.
     Fixtures(fixture_answers::Arguments),
     /// Write the files that are made from the code, or check them.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
     let outcome = match CommandLine::parse().task {
         Task::Oracle(arguments) => print_oracle(&arguments),
         Task::Differential(arguments) => differential::run(&arguments),
+        Task::Replay(arguments) => replay::run(&arguments),
         Task::Fixtures(arguments) => fixture_answers::run(&arguments),
         Task::Generate(arguments) => generated::run(&arguments),
         Task::StandardLibrary(arguments) => standard_library::run(&arguments),
