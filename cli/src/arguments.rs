@@ -55,6 +55,10 @@ pub(crate) enum Verb {
     Demo,
     /// Explain a diagnostic by its code.
     Explain(ExplainArguments),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArguments),
+    /// Print the manual page, of everything or of one verb.
+    Man(ManArguments),
     /// Print the JSON Schema of what `--format json` prints.
     Schema(SchemaArguments),
 }
@@ -187,6 +191,19 @@ pub(crate) struct ExplainArguments {
     /// The code, as a diagnostic shows it; without it, all of them.
     #[arg(value_parser = parse_code)]
     pub(crate) code: Option<Code>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The verb; without it, the whole program.
+    pub(crate) verb: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

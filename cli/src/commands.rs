@@ -1,11 +1,13 @@
 //! The verbs, one file each. Each turns its arguments into a document and an exit code.
 
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod inputs;
+pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod schema;
 pub(crate) mod why;

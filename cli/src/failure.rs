@@ -68,6 +68,10 @@ pub(crate) enum Failure {
         path: Utf8PathBuf,
         error: std::io::Error,
     },
+    #[error("there is no verb `{}`; `rebake --help` lists them", .0.escape_debug())]
+    UnknownVerb(String),
+    #[error("can't write the manual: {0}")]
+    Manual(std::io::Error),
     #[error("the embedded sample is broken: {0}")]
     Demo(#[from] RepoPathError),
     #[error("can't write the answer: {0}")]
@@ -86,6 +90,7 @@ impl Failure {
         match self {
             Self::UnknownService { .. }
             | Self::OutsideRoot { .. }
+            | Self::UnknownVerb(_)
             | Self::NoRepository { .. }
             | Self::Plan(PlanError::Glob(_)) => ExitCode::Usage,
             _ => ExitCode::Failed,

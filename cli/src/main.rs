@@ -51,6 +51,8 @@ fn main() -> std::process::ExitCode {
         Verb::Graph(verb) => commands::graph::run(verb, &mut output),
         Verb::Init(verb) => commands::init::run(verb, &mut output),
         Verb::Demo => commands::demo::run(&mut output),
+        Verb::Completions(verb) => commands::completions::run(verb, &mut output),
+        Verb::Man(verb) => commands::man::run(verb, &mut output),
         Verb::Explain(verb) => commands::explain::run(verb, &mut output),
         Verb::Schema(verb) => commands::schema::run(*verb, &mut output),
     };

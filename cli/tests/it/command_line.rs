@@ -15,7 +15,18 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
             .collect::<String>()
     };
     let verbs = [
-        "plan", "inputs", "why", "why-not", "diff", "graph", "init", "demo", "explain", "schema",
+        "plan",
+        "inputs",
+        "why",
+        "why-not",
+        "diff",
+        "graph",
+        "init",
+        "demo",
+        "explain",
+        "completions",
+        "man",
+        "schema",
     ];
     for verb in verbs {
         let text = help(&[verb, "--help"]);
@@ -27,6 +38,35 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
     let text = help(&["--help"]);
     assert!(reference.contains(&text), "{text}");
     assert_eq!(reference.matches("\n## ").count(), verbs.len());
+}
+
+#[test]
+fn every_shell_completes_every_verb() {
+    let shop = Shop::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = shop.run(&["completions", shell]).stdout;
+        for verb in ["plan", "why-not", "completions"] {
+            assert!(script.contains(verb), "{shell}: {verb}");
+        }
+        assert!(script.contains("baseline"), "{shell}");
+    }
+}
+
+#[test]
+fn the_manual_has_every_verb_and_every_verb_has_a_page() {
+    let shop = Shop::new();
+    let manual = shop.run(&["man"]).stdout;
+    for verb in ["plan", "inputs", "why", "diff", "graph", "init"] {
+        assert!(manual.contains(verb), "{verb}");
+        let page = shop.run(&["man", verb]);
+        assert_eq!(page.code, 0, "{page:?}");
+        assert!(
+            page.stdout.contains(&format!("rebake\\-{verb}")),
+            "{page:?}"
+        );
+        assert!(page.stdout.contains("OPTIONS"), "{verb}");
+    }
+    assert_eq!(shop.run(&["man", "nope"]).code, 2);
 }
 
 #[test]
