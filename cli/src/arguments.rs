@@ -79,6 +79,10 @@ pub(crate) struct PlanArguments {
     /// End with code 3 when something must be rebuilt.
     #[arg(long)]
     pub(crate) exit_code: bool,
+
+    /// Plan again whenever a file changes, until interrupted; as JSON, one document a line.
+    #[arg(long, conflicts_with_all = ["head", "exit_code"])]
+    pub(crate) watch: bool,
 }
 
 #[derive(Debug, Args)]

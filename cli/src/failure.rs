@@ -72,6 +72,11 @@ pub(crate) enum Failure {
     UnknownVerb(String),
     #[error("can't write the manual: {0}")]
     Manual(std::io::Error),
+    #[error("can't watch {path}: {error}")]
+    Watch {
+        path: Utf8PathBuf,
+        error: notify::Error,
+    },
     #[error("the embedded sample is broken: {0}")]
     Demo(#[from] RepoPathError),
     #[error("can't write the answer: {0}")]

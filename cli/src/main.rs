@@ -11,6 +11,7 @@ mod failure;
 mod output;
 mod planning;
 mod root;
+mod watch;
 
 use anstream::ColorChoice;
 use arguments::{Arguments, Color, Verb};

@@ -30,6 +30,13 @@ pub(crate) struct Output {
     quiet: bool,
 }
 
+/// What became of a document that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    Whole,
+    NobodyReads,
+}
+
 impl Output {
     pub(crate) fn new(quiet: bool) -> Self {
         Self {
@@ -53,6 +60,27 @@ impl Output {
         self.document = serde_json::to_string_pretty(value)?;
         self.document.push('\n');
         Ok(())
+    }
+
+    /// Adds a JSON value in one line.
+    pub(crate) fn write_json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        self.document.push_str(&serde_json::to_string(value)?);
+        self.document.push('\n');
+        Ok(())
+    }
+
+    /// Sends to stdout what there is so far.
+    pub(crate) fn flush(&mut self) -> Flushed {
+        use std::io::Write as _;
+        let document = std::mem::take(&mut self.document);
+        let mut stdout = anstream::stdout().lock();
+        let written = stdout
+            .write_all(document.as_bytes())
+            .and_then(|()| stdout.flush());
+        match written {
+            Ok(()) => Flushed::Whole,
+            Err(_) => Flushed::NobodyReads,
+        }
     }
 
     /// Shows the findings of a plan.

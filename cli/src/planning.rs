@@ -89,6 +89,18 @@ impl Planned {
     }
 }
 
+/// Uses as many threads as the arguments say. Once a process.
+pub(crate) fn set_threads(tree: &TreeArguments) -> Result<(), Failure> {
+    let Some(threads) = tree.threads else {
+        return Ok(());
+    };
+    let threads = threads.get();
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| Failure::Threads { threads, error })
+}
+
 /// Plans what the arguments name, and compares it with the baseline. The plan is never freed piece by piece: the process
 /// ends when it has been printed, and the system takes its memory back at once.
 pub(crate) fn plan_tree(
@@ -97,13 +109,6 @@ pub(crate) fn plan_tree(
     baseline: &BaselineArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
     let started = Instant::now();
-    if let Some(threads) = tree.threads {
-        let threads = threads.get();
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Failure::Threads { threads, error })?;
-    }
     // What can be wrong with the arguments is told before the work is done.
     let recorded = match &baseline.baseline {
         Some(path) => Some((path, read_baseline(path)?)),

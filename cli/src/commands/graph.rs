@@ -6,11 +6,12 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output, graph::Picture},
-    planning::plan_tree,
+    planning::{plan_tree, set_threads},
 };
 use rebake_planner::wire::GraphDocument;
 
 pub(crate) fn run(arguments: &GraphArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    set_threads(&arguments.tree)?;
     let planned = plan_tree(
         &arguments.tree,
         &arguments.build,

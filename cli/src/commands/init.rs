@@ -8,13 +8,14 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::plan_tree,
+    planning::{plan_tree, set_threads},
 };
 use camino::Utf8Path;
 use rebake_planner::config::FILE_NAME;
 use std::io::Write as _;
 
 pub(crate) fn run(arguments: &InitArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    set_threads(&arguments.tree)?;
     let planned = plan_tree(
         &arguments.tree,
         &arguments.build,

@@ -6,11 +6,12 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::plan_tree,
+    planning::{plan_tree, set_threads},
 };
 use rebake_planner::wire::InputsDocument;
 
 pub(crate) fn run(arguments: &InputsArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    set_threads(&arguments.tree)?;
     let planned = plan_tree(
         &arguments.tree,
         &arguments.build,

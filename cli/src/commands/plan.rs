@@ -5,25 +5,22 @@ use crate::{
     arguments::{PlanArguments, ReportFormat},
     exit_code::ExitCode,
     failure::Failure,
-    output::{self, Output},
-    planning::plan_tree,
+    output::{self, Flushed, Output},
+    planning::{Planned, plan_tree, set_threads},
+    root::find_root,
+    watch::Watch,
 };
 use rebake_planner::{decide::Verdict, wire::PlanDocument};
+use std::mem::ManuallyDrop;
 
 pub(crate) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    set_threads(&arguments.tree)?;
+    if arguments.watch {
+        return watch(arguments, output);
+    }
     let planned = plan_tree(&arguments.tree, &arguments.build, &arguments.baseline)?;
     output.show_diagnostics(&planned);
-    match arguments.format {
-        ReportFormat::Human => output.write(&output::plan::render(&planned)),
-        ReportFormat::Markdown => output.write(&output::markdown::render(&planned, None)),
-        ReportFormat::Json => {
-            output.write_json(&PlanDocument::new(
-                &planned.plan,
-                planned.root.clone(),
-                planned.baseline.clone(),
-            ))?;
-        }
-    }
+    write(arguments, &planned, output)?;
     let must_rebuild = planned
         .plan
         .images
@@ -33,4 +30,57 @@ pub(crate) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<Exit
         ExitCode::Done if arguments.exit_code && must_rebuild => ExitCode::MustRebuild,
         code => code,
     })
+}
+
+fn write(arguments: &PlanArguments, planned: &Planned, output: &mut Output) -> Result<(), Failure> {
+    match arguments.format {
+        ReportFormat::Human => output.write(&output::plan::render(planned)),
+        ReportFormat::Markdown => output.write(&output::markdown::render(planned, None)),
+        ReportFormat::Json => {
+            let document = PlanDocument::new(
+                &planned.plan,
+                planned.root.clone(),
+                planned.baseline.clone(),
+            );
+            if arguments.watch {
+                output.write_json_line(&document)?;
+            } else {
+                output.write_json(&document)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Plans, and plans again after every change. A plan that says the same as the one before is not shown again; one that
+/// can't be made is told, and the next change may mend it.
+fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    let root = find_root(arguments.tree.root.as_deref())?;
+    let watch = Watch::new(&root.directory)?;
+    let mut shown = None;
+    loop {
+        match plan_tree(&arguments.tree, &arguments.build, &arguments.baseline) {
+            Ok(planned) => {
+                let planned = ManuallyDrop::into_inner(planned);
+                let document = PlanDocument::new(
+                    &planned.plan,
+                    planned.root.clone(),
+                    planned.baseline.clone(),
+                );
+                if shown.as_ref() != Some(&document) {
+                    output.show_diagnostics(&planned);
+                    write(arguments, &planned, output)?;
+                    if arguments.format == ReportFormat::Human {
+                        output.write("\n");
+                    }
+                    if output.flush() == Flushed::NobodyReads {
+                        return Ok(ExitCode::Done);
+                    }
+                    shown = Some(document);
+                }
+            }
+            Err(failure) => output.fail(&failure),
+        }
+        watch.wait()?;
+    }
 }

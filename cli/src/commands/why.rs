@@ -6,12 +6,13 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::plan_tree,
+    planning::{plan_tree, set_threads},
     root::path_below,
 };
 use rebake_planner::wire::{PlanDocument, StandingsDocument};
 
 pub(crate) fn run(arguments: &WhyArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    set_threads(&arguments.tree)?;
     match &arguments.path {
         Some(path) => why_path(arguments, path, output),
         None => why_service(arguments, output),

@@ -6,12 +6,13 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::plan_tree,
+    planning::{plan_tree, set_threads},
     root::path_below,
 };
 use rebake_planner::{path::RepoPath, wire::StandingsDocument};
 
 pub(crate) fn run(arguments: &WhyNotArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    set_threads(&arguments.tree)?;
     let has_baseline = arguments.baseline.base.is_some() || arguments.baseline.baseline.is_some();
     let baseline = match &arguments.path {
         // What a path is to a service needs nothing to compare with.

@@ -18,3 +18,4 @@ mod shop;
 mod streams;
 #[cfg(unix)]
 mod unreadable;
+mod watching;

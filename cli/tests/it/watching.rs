@@ -1,0 +1,100 @@
+//! `rebake plan --watch` plans again when something changes.
+
+use crate::shop::Shop;
+use serde_json::Value;
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    time::Duration,
+};
+
+/// Far longer than any machine needs, so that only a plan that never comes fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Watching {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watching {
+    fn start(shop: &Shop, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rebake"))
+            .args(["plan", "--watch", "--format", "json"])
+            .args(arguments)
+            .current_dir(shop.root())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    fn next(&self) -> Value {
+        let line = self.lines.recv_timeout(PATIENCE).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keys(plan: &Value) -> Vec<&str> {
+    let rows = plan["services"].as_array().unwrap();
+    rows.iter()
+        .map(|row| row["key"].as_str().unwrap_or("none"))
+        .collect()
+}
+
+#[test]
+fn a_change_is_planned_and_what_changes_nothing_is_not_shown() {
+    let shop = Shop::new();
+    let watching = Watching::start(&shop, &[]);
+    let first = watching.next();
+    // Neither changes a plan of a directory without git.
+    shop.write("README.md", "# Shop\n");
+    shop.write("internal/money/money_test.go", "package money\n");
+    shop.write("internal/catalog/catalog.go", "package catalog // edited\n");
+    let second = watching.next();
+    assert_ne!(keys(&first), keys(&second));
+    // What is broken is shown, and mended again.
+    shop.write("rebake.toml", "no-such-key = 1\n");
+    shop.write(
+        "internal/catalog/catalog.go",
+        "package catalog // edited again\n",
+    );
+    shop.remove("rebake.toml");
+    let third = watching.next();
+    assert_ne!(keys(&second), keys(&third));
+}
+
+#[test]
+fn a_commit_is_a_change_of_what_is_compared_with() {
+    let shop = Shop::new();
+    shop.commit_all();
+    let watching = Watching::start(&shop, &["--base", "HEAD"]);
+    assert_eq!(watching.next()["services"][0]["verdict"], "reuse");
+    shop.write("services/api/more.go", "package main\n");
+    assert_eq!(watching.next()["services"][0]["verdict"], "rebuild");
+    shop.commit_all();
+    loop {
+        if watching.next()["services"][0]["verdict"] == "reuse" {
+            break;
+        }
+    }
+}
