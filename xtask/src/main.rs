@@ -12,11 +12,13 @@ mod checkout;
 mod differential;
 mod fixture_answers;
 mod generated;
+mod mutate;
 mod oracle;
 mod replay;
 mod standard_library;
 mod test;
 mod tools;
+mod truth;
 
 use clap::{Args, Parser, Subcommand};
 use oracle::{Cgo, Context, MainPackage, Network, State};
@@ -35,6 +37,8 @@ enum Task {
     Oracle(OracleArguments),
     /// Compare the planner with the Go toolchain; ends with 1 on any difference.
     Differential(differential::Arguments),
+    /// Change one file at a time, and hold every verdict to the Go toolchain.
+    Mutate(mutate::Arguments),
     /// Walk the history of checkouts, and hold every verdict to the Go toolchain.
     Replay(replay::Arguments),
     /// Record what the Go toolchain says about the sample monorepos, or check the recording.
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Task::Oracle(arguments) => print_oracle(&arguments),
         Task::Differential(arguments) => differential::run(&arguments),
         Task::Replay(arguments) => replay::run(&arguments),
+        Task::Mutate(arguments) => mutate::run(&arguments),
         Task::Fixtures(arguments) => fixture_answers::run(&arguments),
         Task::Generate(arguments) => generated::run(&arguments),
         Task::StandardLibrary(arguments) => standard_library::run(&arguments),

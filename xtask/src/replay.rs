@@ -10,7 +10,8 @@
 
 use crate::{
     checkout::Checkout,
-    oracle::{self, Cgo, Context, Network, State},
+    oracle::{Cgo, Network},
+    truth::{Truth, ask},
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
@@ -20,9 +21,8 @@ use rebake_planner::{
     tree::git::Repository,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     error::Error,
-    fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -42,9 +42,6 @@ pub(crate) struct Arguments {
     #[arg(long)]
     offline: bool,
 }
-
-/// What Go takes for a main package: paths, kinds and contents. Nothing where it can't be loaded, or would not build.
-type Truth = BTreeMap<String, Option<BTreeSet<(String, &'static str, u64)>>>;
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -135,7 +132,7 @@ fn replay(directory: &Path, arguments: &Arguments) -> Result<(Tally, Tally), Box
             Some((_, truth)) => truth.clone(),
             None => {
                 checkout.move_to(commit)?;
-                ask(&checkout.directory(), &network)?
+                ask(&checkout.directory(), &[], Cgo::Off, &network)?
             }
         };
         if let Some((old, old_truth)) = &before {
@@ -190,39 +187,6 @@ fn told(reasons: &[Reason]) -> String {
         .map(|reason| format!("{reason:?}"))
         .collect();
     first.join("; ")
-}
-
-fn ask(directory: &Path, network: &Network) -> Result<Truth, Box<dyn Error>> {
-    let context = Context {
-        platform: "linux/amd64".to_owned(),
-        cgo: Cgo::Off,
-        tags: Vec::new(),
-    };
-    let mut answers = oracle::ask(directory, &[context], &[], network)?;
-    let answer = answers.pop().unwrap_or_default();
-    let mains = answer.mains.into_iter().map(|(main, package)| {
-        let files = match package.state {
-            State::Loaded { files, errors, .. } if errors.is_empty() => files
-                .into_iter()
-                .map(|(path, kind)| {
-                    let content = content_of(&directory.join(&path));
-                    (path, kind, content)
-                })
-                .collect::<BTreeSet<_>>()
-                .into(),
-            _ => None,
-        };
-        (main, files)
-    });
-    Ok(mains.collect())
-}
-
-/// A number that tells contents apart within one run; what can't be read is told apart from what is empty.
-fn content_of(path: &Path) -> u64 {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    fs::read(path).ok().hash(&mut hasher);
-    hasher.finish()
 }
 
 const SOURCES: [&str; 20] = [
