@@ -239,6 +239,17 @@ impl BuildList {
         }
     }
 
+    /// The go.mod of a module that the tree holds, where it does.
+    pub(crate) fn local_manifest(&self, module_path: &str) -> Option<&Arc<Manifest>> {
+        if let Some(member) = self.members.get(module_path) {
+            return Some(member);
+        }
+        match &self.modules.get(module_path)?.source {
+            ModuleSource::Directory(manifest) => Some(manifest),
+            ModuleSource::Broken(_) | ModuleSource::ThirdParty { .. } => None,
+        }
+    }
+
     /// The directory of the tree that holds a module, where one does.
     pub(crate) fn local_directory(&self, module_path: &str) -> Option<&RepoPath> {
         if let Some(member) = self.members.get(module_path) {

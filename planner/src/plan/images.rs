@@ -222,9 +222,31 @@ fn plan_dockerfile_services(
         .collect()
 }
 
-/// The packages that third-party code may import: those that rebake.toml names, and every package of a
-/// first-party module that a main module requires `// indirect`, because only third-party code can be
-/// what requires it.
+/// The modules that a main module requires `// indirect` without another first-party module of its requirements that
+/// requires them directly: then only third-party code can be why.
+fn unexplained_requirements(list: &BuildList) -> BTreeSet<&str> {
+    let mut unexplained = BTreeSet::new();
+    for member in list.members.values() {
+        let own = &member.go_mod.require;
+        let explained: BTreeSet<&str> = own
+            .iter()
+            .filter_map(|requirement| list.local_manifest(&requirement.value.module.path))
+            .flat_map(|first_party| &first_party.as_dependency().value.require)
+            .filter(|requirement| requirement.value.directness == Directness::Direct)
+            .map(|requirement| requirement.value.module.path.as_str())
+            .collect();
+        unexplained.extend(
+            own.iter()
+                .filter(|requirement| requirement.value.directness == Directness::Indirect)
+                .map(|requirement| requirement.value.module.path.as_str())
+                .filter(|path| !explained.contains(path)),
+        );
+    }
+    unexplained
+}
+
+/// The packages that third-party code may import: those that rebake.toml names, and every package of a first-party module
+/// whose requirement only third-party code explains.
 fn back_edge_starts(
     survey: &Survey,
     choices: &Choices,
@@ -235,15 +257,7 @@ fn back_edge_starts(
     if group.list.vendor.is_some() {
         return starts;
     }
-    let mut indirect: BTreeSet<&str> = BTreeSet::new();
-    for member in group.list.members.values() {
-        for requirement in &member.go_mod.require {
-            if requirement.value.directness == Directness::Indirect {
-                indirect.insert(&requirement.value.module.path);
-            }
-        }
-    }
-    for module_path in indirect {
+    for module_path in unexplained_requirements(group.list) {
         let Some(directory) = group.list.local_directory(module_path) else {
             continue;
         };

@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod back_edges;
 mod bad_input;
 mod declared;
 mod doubt;

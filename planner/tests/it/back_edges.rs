@@ -1,0 +1,67 @@
+//! Third-party code that may import packages of the tree, where its sources can't be seen.
+
+use crate::rendering::tree_of;
+use rebake_planner::{
+    file_kind::FileKind,
+    plan::{PlanOptions, plan},
+};
+
+/// A service with third-party code, whose go.mod requires the module `events` of the tree indirectly; and a library of
+/// the tree, which may require it directly.
+fn back_edges(service_requires: &str, library_requires: &str) -> Vec<String> {
+    let go_mod = format!(
+        "module ex.com/api\n\ngo 1.24\n\nrequire (\n\tex.org/queue v1.0.0\n\tex.com/lib v0.0.0\n{service_requires})\n\nreplace (\n\tex.com/events => ../events\n\tex.com/lib => ../lib\n)\n"
+    );
+    let library = format!("module ex.com/lib\n\ngo 1.20\n{library_requires}");
+    let sum = "h1:MHc5BpPuC30uJk597Ri8TV3CNZcTLu6B6z4lJy+g6Jw=";
+    let sums = format!("ex.org/queue v1.0.0 {sum}\nex.org/queue v1.0.0/go.mod {sum}\n");
+    let tree = tree_of([
+        ("api/go.mod", go_mod.as_str()),
+        ("api/go.sum", sums.as_str()),
+        (
+            "api/main.go",
+            "package main\n\nimport (\n\t_ \"ex.com/lib\"\n\t_ \"ex.org/queue\"\n)\n\nfunc main() {}\n",
+        ),
+        ("lib/go.mod", library.as_str()),
+        ("lib/lib.go", "package lib\n"),
+        ("events/go.mod", "module ex.com/events\n\ngo 1.20\n"),
+        ("events/events.go", "package events\n"),
+        ("events/deep/deep.go", "package deep\n"),
+        ("events/events_test.go", "package events\n"),
+    ]);
+    let planned = plan(&tree, &PlanOptions::new()).unwrap();
+    assert_eq!(planned.images.len(), 1);
+    assert!(
+        planned.images[0].keys.is_some(),
+        "{:#?}",
+        planned.diagnostics
+    );
+    let files = planned.images[0].inputs.files.iter();
+    files
+        .filter(|file| file.kind == FileKind::BackEdge)
+        .map(|file| file.path.to_string())
+        .collect()
+}
+
+const INDIRECT: &str = "\tex.com/events v0.0.0 // indirect\n";
+const WHOLE: [&str; 2] = ["events/deep/deep.go", "events/events.go"];
+
+#[test]
+fn a_module_that_only_third_party_code_can_require_counts_whole() {
+    assert_eq!(back_edges(INDIRECT, ""), WHOLE);
+}
+
+#[test]
+fn a_module_that_another_of_the_tree_requires_is_explained_by_that() {
+    let directly = "\nrequire ex.com/events v0.0.0\n";
+    assert!(back_edges(INDIRECT, directly).is_empty());
+    // What is indirect there too explains nothing.
+    let indirectly = "\nrequire ex.com/events v0.0.0 // indirect\n";
+    assert_eq!(back_edges(INDIRECT, indirectly), WHOLE);
+}
+
+#[test]
+fn a_module_that_is_required_directly_is_followed_by_its_imports() {
+    assert!(back_edges("\tex.com/events v0.0.0\n", "").is_empty());
+    assert!(back_edges("", "").is_empty());
+}
