@@ -177,6 +177,8 @@ pub(crate) struct GraphArguments {
     pub(crate) service: Option<ServiceName>,
 
     #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
     pub(crate) build: BuildArguments,
@@ -184,6 +186,11 @@ pub(crate) struct GraphArguments {
     /// What the nodes are.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) nodes: Nodes,
+
+    /// Draw only what lies on a way from a change to a service. Without a baseline the commit that is checked out is
+    /// compared with.
+    #[arg(long)]
+    pub(crate) affected: bool,
 
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t)]
@@ -325,6 +332,8 @@ pub(crate) enum GraphFormat {
     Dot,
     /// For Markdown pages.
     Mermaid,
+    /// One page for a browser, with the services, their reasons and packages.
+    Html,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -1,8 +1,8 @@
 //! `rebake graph`: the modules and packages that the services are made of.
 
-use super::answered;
+use super::{answered, with_default_base};
 use crate::{
-    arguments::{BaselineArguments, GraphArguments, GraphFormat},
+    arguments::{GraphArguments, GraphFormat, Nodes},
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output, graph::Picture},
@@ -12,25 +12,43 @@ use rebake_planner::wire::GraphDocument;
 
 pub(crate) fn run(arguments: &GraphArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
-    let planned = plan_tree(
-        &arguments.tree,
-        &arguments.build,
-        &BaselineArguments::default(),
-    )?;
+    let baseline = if arguments.affected {
+        with_default_base(&arguments.baseline)
+    } else {
+        arguments.baseline.clone()
+    };
+    let planned = plan_tree(&arguments.tree, &arguments.build, &baseline)?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
     output.show_diagnostics(&planned);
-    let picture = || Picture::of(&planned, service, arguments.nodes);
+    let picture = || {
+        let whole = Picture::of(&planned, service, arguments.nodes);
+        if arguments.affected {
+            whole.affected(&planned, service)
+        } else {
+            whole
+        }
+    };
     match arguments.format {
         GraphFormat::Human => output.write(&output::graph::render(&picture())),
         GraphFormat::Dot => output.write(&output::dot::render(&picture())),
         GraphFormat::Mermaid => output.write(&output::mermaid::render(&picture())),
+        GraphFormat::Html => {
+            output.write(&output::html::render(&planned, service, &picture()));
+        }
         GraphFormat::Json => {
-            output.write_json(&GraphDocument::new(
-                &planned.plan,
-                planned.root.clone(),
-                service,
-            ))?;
+            let mut document = GraphDocument::new(&planned.plan, planned.root.clone(), service);
+            if arguments.affected {
+                let kept =
+                    Picture::of(&planned, service, Nodes::Packages).affected(&planned, service);
+                document
+                    .packages
+                    .retain(|package| kept.nodes.contains_key(&package.import_path));
+                document
+                    .services
+                    .retain(|row| kept.services.contains_key(row.name.as_str()));
+            }
+            output.write_json(&document)?;
         }
     }
     Ok(answered(&planned, &arguments.build))

@@ -19,7 +19,12 @@ pub(crate) fn render(picture: &Picture) -> String {
         let _ = writeln!(text, "  {name} -> {};", quote(main));
     }
     for (node, edges) in &picture.nodes {
-        let _ = writeln!(text, "  {};", quote(node));
+        let style = if picture.changed.contains(node) {
+            " [style=filled, fillcolor=\"#ffe0b3\"]"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "  {}{style};", quote(node));
         for edge in edges {
             let _ = writeln!(text, "  {} -> {};", quote(node), quote(edge));
         }

@@ -5,7 +5,10 @@ use super::{
     style::{self, paint},
 };
 use crate::{arguments::Nodes, planning::Planned};
-use rebake_planner::discover::service_name::ServiceName;
+use rebake_planner::{
+    decide::{Reason, Verdict},
+    discover::service_name::ServiceName,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -17,6 +20,9 @@ pub(crate) struct Picture {
     pub(crate) services: BTreeMap<String, String>,
     /// The nodes by name, each with the nodes that it imports.
     pub(crate) nodes: BTreeMap<String, BTreeSet<String>>,
+    /// The nodes that hold what changed.
+    pub(crate) changed: BTreeSet<String>,
+    kind: Nodes,
 }
 
 impl Picture {
@@ -55,7 +61,54 @@ impl Picture {
                 )
             })
             .collect();
-        Self { services, nodes }
+        Self {
+            services,
+            nodes,
+            changed: BTreeSet::new(),
+            kind,
+        }
+    }
+
+    /// The part that lies on a shortest way from a change to a service, with what changed marked.
+    pub(crate) fn affected(self, planned: &Planned, service: Option<&ServiceName>) -> Self {
+        let module_of: BTreeMap<String, String> = planned
+            .plan
+            .packages(service)
+            .into_iter()
+            .map(|package| (package.import_path, package.module))
+            .collect();
+        let node_of = |import_path: &String| match self.kind {
+            Nodes::Packages => import_path.clone(),
+            Nodes::Modules => module_of.get(import_path).unwrap_or(import_path).clone(),
+        };
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        let mut changed: BTreeSet<String> = BTreeSet::new();
+        let mut services: BTreeMap<String, String> = BTreeMap::new();
+        for image in planned.images_of(service) {
+            if image.verdict == Verdict::Rebuild {
+                let main = node_of(&image.inputs.main);
+                kept.insert(main.clone());
+                services.insert(image.inputs.service.to_string(), main);
+            }
+            for reason in &image.reasons {
+                if let Reason::File { via, .. } = reason {
+                    changed.extend(via.first().map(node_of));
+                    kept.extend(via.iter().map(node_of));
+                }
+            }
+        }
+        let nodes = self
+            .nodes
+            .into_iter()
+            .filter(|(node, _)| kept.contains(node))
+            .map(|(node, edges)| (node, edges.intersection(&kept).cloned().collect()))
+            .collect();
+        Self {
+            services,
+            nodes,
+            changed,
+            kind: self.kind,
+        }
     }
 }
 
@@ -72,7 +125,12 @@ pub(crate) fn render(picture: &Picture) -> String {
         );
     }
     for (node, edges) in &picture.nodes {
-        let _ = writeln!(text, "\n{}", printable(node));
+        let mark = if picture.changed.contains(node) {
+            paint(style::REBUILD, " changed")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "\n{}{mark}", printable(node));
         for edge in edges {
             let _ = writeln!(text, "  {} {}", paint(style::FAINT, "→"), printable(edge));
         }

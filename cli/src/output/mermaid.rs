@@ -23,10 +23,18 @@ pub(crate) fn render(picture: &Picture) -> String {
         let Some(from) = number.get(node.as_str()) else {
             continue;
         };
-        let _ = writeln!(text, "  n{from}[\"{}\"]", label(node));
+        let class = if picture.changed.contains(node) {
+            ":::changed"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "  n{from}[\"{}\"]{class}", label(node));
         for to in edges.iter().filter_map(|edge| number.get(edge.as_str())) {
             let _ = writeln!(text, "  n{from} --> n{to}");
         }
+    }
+    if !picture.changed.is_empty() {
+        text.push_str("  classDef changed fill:#ffe0b3,stroke:#b35900\n");
     }
     text
 }

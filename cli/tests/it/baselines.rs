@@ -394,6 +394,44 @@ fn a_path_is_taken_from_where_one_stands_and_not_from_outside() {
 }
 
 #[test]
+fn the_affected_part_of_the_graph_is_what_lies_between_a_change_and_a_service() {
+    let shop = Shop::new();
+    shop.commit_all();
+    append(&shop, "internal/catalog/catalog.go", "\n// x\n");
+    let draw = |format: &str| {
+        let answer = shop.run(&["graph", "--affected", "--format", format]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        answer.stdout
+    };
+    insta::assert_snapshot!("affected_dot", draw("dot"));
+    insta::assert_snapshot!("affected_mermaid", draw("mermaid"));
+    insta::assert_snapshot!("affected", draw("human"));
+    let json: Value = serde_json::from_str(&draw("json")).unwrap();
+    assert_eq!(json["packages"].as_array().unwrap().len(), 2);
+    assert_eq!(json["services"].as_array().unwrap().len(), 1);
+    let page = draw("html");
+    assert!(
+        page.contains("internal/catalog/catalog.go changed"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("http://") && !page.contains("https://"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_page_holds_no_markup_of_a_repository() {
+    let shop = Shop::new();
+    shop.write(
+        "services/<b>'\"&/main.go",
+        "package main\n\nfunc main() {}\n",
+    );
+    let page = shop.run(&["graph", "--format", "html"]).stdout;
+    assert!(!page.contains("<b>'"), "{page}");
+}
+
+#[test]
 fn paths_are_shown_from_where_one_stands() {
     let shop = Shop::new();
     shop.commit_all();
