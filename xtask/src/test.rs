@@ -73,6 +73,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
                 &["differential", "--fixtures", "--negative-control", rule],
             )?;
         }
+        against_go(
+            "verdicts against the Go toolchain, one changed file at a time",
+            &["mutate", "--fixtures"],
+        )?;
         let mut licences = Command::new(tools::cargo_deny()?);
         // Advisories come from a repository on the network, which a check of a change must not depend on.
         licences
