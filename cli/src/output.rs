@@ -13,6 +13,7 @@ pub(crate) mod inputs;
 pub(crate) mod markdown;
 pub(crate) mod mermaid;
 pub(crate) mod plan;
+mod progress;
 pub(crate) mod reasons;
 pub(crate) mod standing;
 pub(crate) mod standpoint;
@@ -44,6 +45,11 @@ impl Output {
             document: String::new(),
             quiet,
         }
+    }
+
+    /// Shows that something goes on, should it take long, until the answer is dropped.
+    pub(crate) fn progress(&self, what: &'static str) -> progress::Progress {
+        progress::Progress::start(what, self.quiet)
     }
 
     /// What stdout will get.

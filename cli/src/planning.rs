@@ -5,7 +5,7 @@
 use crate::{
     arguments::{BaselineArguments, BuildArguments, TreeArguments},
     failure::Failure,
-    output::standpoint::Standpoint,
+    output::{Output, standpoint::Standpoint},
     root::{find_root, standpoint_in},
 };
 use camino::{Utf8Path, Utf8PathBuf};
@@ -104,11 +104,13 @@ pub(crate) fn set_threads(tree: &TreeArguments) -> Result<(), Failure> {
 /// Plans what the arguments name, and compares it with the baseline. The plan is never freed piece by piece: the process
 /// ends when it has been printed, and the system takes its memory back at once.
 pub(crate) fn plan_tree(
+    output: &Output,
     tree: &TreeArguments,
     build: &BuildArguments,
     baseline: &BaselineArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
     let started = Instant::now();
+    let _progress = output.progress("planning");
     // What can be wrong with the arguments is told before the work is done.
     let recorded = match &baseline.baseline {
         Some(path) => Some((path, read_baseline(path)?)),

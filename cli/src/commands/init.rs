@@ -17,6 +17,7 @@ use std::io::Write as _;
 pub(crate) fn run(arguments: &InitArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
     let planned = plan_tree(
+        output,
         &arguments.tree,
         &arguments.build,
         &BaselineArguments::default(),

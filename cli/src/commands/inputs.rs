@@ -13,6 +13,7 @@ use rebake_planner::wire::InputsDocument;
 pub(crate) fn run(arguments: &InputsArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
     let planned = plan_tree(
+        output,
         &arguments.tree,
         &arguments.build,
         &BaselineArguments::default(),

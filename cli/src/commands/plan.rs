@@ -18,7 +18,12 @@ pub(crate) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<Exit
     if arguments.watch {
         return watch(arguments, output);
     }
-    let planned = plan_tree(&arguments.tree, &arguments.build, &arguments.baseline)?;
+    let planned = plan_tree(
+        output,
+        &arguments.tree,
+        &arguments.build,
+        &arguments.baseline,
+    )?;
     output.show_diagnostics(&planned);
     write(arguments, &planned, output)?;
     let must_rebuild = planned
@@ -59,7 +64,12 @@ fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Fai
     let watch = Watch::new(&root.directory)?;
     let mut shown = None;
     loop {
-        match plan_tree(&arguments.tree, &arguments.build, &arguments.baseline) {
+        match plan_tree(
+            output,
+            &arguments.tree,
+            &arguments.build,
+            &arguments.baseline,
+        ) {
             Ok(planned) => {
                 let planned = ManuallyDrop::into_inner(planned);
                 let document = PlanDocument::new(

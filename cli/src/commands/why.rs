@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &WhyArguments, output: &mut Output) -> Result<ExitC
 
 fn why_service(arguments: &WhyArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     let baseline = with_default_base(&arguments.baseline);
-    let planned = plan_tree(&arguments.tree, &arguments.build, &baseline)?;
+    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
     output.show_diagnostics(&planned);
@@ -50,6 +50,7 @@ fn why_path(
     output: &mut Output,
 ) -> Result<ExitCode, Failure> {
     let planned = plan_tree(
+        output,
         &arguments.tree,
         &arguments.build,
         &BaselineArguments::default(),

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &WhyNotArguments, output: &mut Output) -> Result<Ex
         Some(_) if !has_baseline => BaselineArguments::default(),
         _ => with_default_base(&arguments.baseline),
     };
-    let planned = plan_tree(&arguments.tree, &arguments.build, &baseline)?;
+    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)?;
     let service = Some(&arguments.service);
     planned.check_service(service)?;
     let paths: Vec<RepoPath> = match &arguments.path {
