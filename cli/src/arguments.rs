@@ -260,6 +260,13 @@ pub(crate) struct BaselineArguments {
     pub(crate) baseline: Option<Utf8PathBuf>,
 }
 
+impl BaselineArguments {
+    /// Whether anything was named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.base.is_some() || self.baseline.is_some()
+    }
+}
+
 /// How the images are built.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Build")]

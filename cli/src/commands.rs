@@ -16,6 +16,7 @@ pub(crate) mod why_not;
 use crate::{
     arguments::{BaselineArguments, BuildArguments},
     exit_code::ExitCode,
+    failure::Failure,
     planning::Planned,
 };
 
@@ -32,8 +33,18 @@ fn answered(planned: &Planned, build: &BuildArguments) -> ExitCode {
 /// about the edits since.
 fn with_default_base(baseline: &BaselineArguments) -> BaselineArguments {
     let mut baseline = baseline.clone();
-    if baseline.base.is_none() && baseline.baseline.is_none() {
+    if !baseline.is_named() {
         baseline.base = Some("HEAD".to_owned());
     }
     baseline
+}
+
+/// Speaks of the flag to those who typed it alone.
+fn without_default_base(baseline: &BaselineArguments, failure: Failure) -> Failure {
+    match failure {
+        Failure::NoRepository { root, .. } if !baseline.is_named() => {
+            Failure::NothingToCompareWith(root)
+        }
+        other => other,
+    }
 }

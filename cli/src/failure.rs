@@ -22,6 +22,10 @@ pub(crate) enum Failure {
     NoRoot(Utf8PathBuf),
     #[error("can't open the root {path}: {}", error.kind)]
     Root { path: Utf8PathBuf, error: TreeError },
+    #[error(
+        "{0} is in no git checkout, so there is no commit to compare with; name an earlier answer with --baseline"
+    )]
+    NothingToCompareWith(Utf8PathBuf),
     #[error("{flag} needs a git checkout, and {root} is in none")]
     NoRepository {
         flag: &'static str,
@@ -94,6 +98,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::UnknownService { .. }
+            | Self::NothingToCompareWith(_)
             | Self::OutsideRoot { .. }
             | Self::UnknownVerb(_)
             | Self::NoRepository { .. }

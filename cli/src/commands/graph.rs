@@ -1,6 +1,6 @@
 //! `rebake graph`: the modules and packages that the services are made of.
 
-use super::{answered, with_default_base};
+use super::{answered, with_default_base, without_default_base};
 use crate::{
     arguments::{GraphArguments, GraphFormat, Nodes},
     exit_code::ExitCode,
@@ -17,7 +17,8 @@ pub(crate) fn run(arguments: &GraphArguments, output: &mut Output) -> Result<Exi
     } else {
         arguments.baseline.clone()
     };
-    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)?;
+    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)
+        .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
     output.show_diagnostics(&planned);

@@ -1,6 +1,6 @@
 //! `rebake why`: what must have changed for a service to be rebuilt, and how it reaches the service.
 
-use super::{answered, with_default_base};
+use super::{answered, with_default_base, without_default_base};
 use crate::{
     arguments::{BaselineArguments, ReportFormat, WhyArguments},
     exit_code::ExitCode,
@@ -21,7 +21,8 @@ pub(crate) fn run(arguments: &WhyArguments, output: &mut Output) -> Result<ExitC
 
 fn why_service(arguments: &WhyArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     let baseline = with_default_base(&arguments.baseline);
-    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)?;
+    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)
+        .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
     output.show_diagnostics(&planned);

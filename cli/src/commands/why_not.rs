@@ -1,6 +1,6 @@
 //! `rebake why-not`: why changes do not matter to a service.
 
-use super::{answered, with_default_base};
+use super::{answered, with_default_base, without_default_base};
 use crate::{
     arguments::{BaselineArguments, Format, WhyNotArguments},
     exit_code::ExitCode,
@@ -13,13 +13,14 @@ use rebake_planner::{path::RepoPath, wire::StandingsDocument};
 
 pub(crate) fn run(arguments: &WhyNotArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
-    let has_baseline = arguments.baseline.base.is_some() || arguments.baseline.baseline.is_some();
+    let has_baseline = arguments.baseline.is_named();
     let baseline = match &arguments.path {
         // What a path is to a service needs nothing to compare with.
         Some(_) if !has_baseline => BaselineArguments::default(),
         _ => with_default_base(&arguments.baseline),
     };
-    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)?;
+    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)
+        .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = Some(&arguments.service);
     planned.check_service(service)?;
     let paths: Vec<RepoPath> = match &arguments.path {

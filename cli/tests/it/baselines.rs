@@ -374,6 +374,29 @@ fn why_shows_the_way_from_the_edit_to_the_service() {
 }
 
 #[test]
+fn without_git_one_must_name_what_to_compare_with() {
+    let shop = Shop::new();
+    for arguments in [
+        &["why", "api"][..],
+        &["why-not", "api"],
+        &["graph", "--affected"],
+    ] {
+        let answer = shop.run(arguments);
+        assert_eq!(answer.code, 2, "{answer:?}");
+        assert!(answer.stderr.contains("--baseline"), "{answer:?}");
+        assert_eq!(answer.stdout, "");
+    }
+    let answer = shop.run(&["plan", "--base", "main"]);
+    assert!(
+        answer.stderr.contains("--base needs a git checkout"),
+        "{answer:?}"
+    );
+    // What a path reaches needs nothing to compare with.
+    assert_eq!(shop.run(&["why", "--path", "go.mod"]).code, 0);
+    assert_eq!(shop.run(&["why-not", "api", "README.md"]).code, 0);
+}
+
+#[test]
 fn a_path_is_taken_from_where_one_stands_and_not_from_outside() {
     let shop = Shop::new();
     let below = shop.root().join("internal/money");

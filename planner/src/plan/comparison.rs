@@ -71,6 +71,29 @@ impl PlannedImage {
 impl Plan {
     /// Compares this plan with the images of an earlier one, and decides anew.
     ///
+    /// ```
+    /// use rebake_planner::decide::{Reason, Verdict};
+    /// use rebake_planner::plan::{BaselineImage, PlanOptions, plan};
+    /// use rebake_planner::tree::memory::MemoryTree;
+    ///
+    /// let shop = |greeting: &str| {
+    ///     MemoryTree::new()
+    ///         .with_file("go.mod", "module ex.com/shop\n\ngo 1.26\n")?
+    ///         .with_file("cmd/api/main.go", "package main\n\nimport _ \"ex.com/shop/hello\"\n")?
+    ///         .with_file("hello/hello.go", format!("package hello // {greeting}\n"))
+    /// };
+    /// let options = PlanOptions::new();
+    /// let before = plan(&shop("good morning")?, &options)?;
+    /// let baseline: Vec<BaselineImage> = before.images.iter().map(BaselineImage::from).collect();
+    /// let mut after = plan(&shop("good evening")?, &options)?;
+    /// after.compare_with(&baseline);
+    /// assert_eq!(after.images[0].verdict, Verdict::Rebuild);
+    /// let Reason::File { path, via, .. } = &after.images[0].reasons[0] else { unreachable!() };
+    /// assert_eq!(path.as_str(), "hello/hello.go");
+    /// assert_eq!(via, &["ex.com/shop/hello", "ex.com/shop/cmd/api"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// A service of the baseline that is missing where the tree could not be read is not removed: it is rebuilt, in
     /// doubt, with the inputs that it had.
     pub fn compare_with(&mut self, baseline: &[BaselineImage]) {
