@@ -165,6 +165,15 @@ pub(crate) fn plan_tree(
     }))
 }
 
+/// Plans what the arguments name, and compares it with nothing.
+pub(crate) fn plan_alone(
+    output: &Output,
+    tree: &TreeArguments,
+    build: &BuildArguments,
+) -> Result<ManuallyDrop<Planned>, Failure> {
+    plan_tree(output, tree, build, &BaselineArguments::default())
+}
+
 /// Reads the images of an earlier answer.
 pub(crate) fn read_baseline(path: &Utf8Path) -> Result<Vec<BaselineImage>, Failure> {
     let path = path.to_owned();

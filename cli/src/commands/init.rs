@@ -4,11 +4,11 @@
 
 use super::answered;
 use crate::{
-    arguments::{BaselineArguments, InitArguments},
+    arguments::InitArguments,
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{plan_tree, set_threads},
+    planning::{plan_alone, set_threads},
 };
 use camino::Utf8Path;
 use rebake_planner::config::FILE_NAME;
@@ -16,12 +16,7 @@ use std::io::Write as _;
 
 pub(crate) fn run(arguments: &InitArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
-    let planned = plan_tree(
-        output,
-        &arguments.tree,
-        &arguments.build,
-        &BaselineArguments::default(),
-    )?;
+    let planned = plan_alone(output, &arguments.tree, &arguments.build)?;
     let text = output::init::render(&planned, &arguments.build.services);
     if arguments.print {
         output.write(&text);

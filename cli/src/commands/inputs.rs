@@ -2,22 +2,17 @@
 
 use super::answered;
 use crate::{
-    arguments::{BaselineArguments, Format, InputsArguments},
+    arguments::{Format, InputsArguments},
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{plan_tree, set_threads},
+    planning::{plan_alone, set_threads},
 };
 use rebake_planner::wire::InputsDocument;
 
 pub(crate) fn run(arguments: &InputsArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
-    let planned = plan_tree(
-        output,
-        &arguments.tree,
-        &arguments.build,
-        &BaselineArguments::default(),
-    )?;
+    let planned = plan_alone(output, &arguments.tree, &arguments.build)?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
     output.show_diagnostics(&planned);

@@ -2,11 +2,11 @@
 
 use super::{answered, with_default_base, without_default_base};
 use crate::{
-    arguments::{BaselineArguments, ReportFormat, WhyArguments},
+    arguments::{ReportFormat, WhyArguments},
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{plan_tree, set_threads},
+    planning::{plan_alone, plan_tree, set_threads},
     root::path_below,
 };
 use rebake_planner::wire::{PlanDocument, StandingsDocument};
@@ -50,12 +50,7 @@ fn why_path(
     path: &camino::Utf8Path,
     output: &mut Output,
 ) -> Result<ExitCode, Failure> {
-    let planned = plan_tree(
-        output,
-        &arguments.tree,
-        &arguments.build,
-        &BaselineArguments::default(),
-    )?;
+    let planned = plan_alone(output, &arguments.tree, &arguments.build)?;
     planned.check_service(arguments.service.as_ref())?;
     let path = path_below(&planned.directory, path)?;
     output.show_diagnostics(&planned);

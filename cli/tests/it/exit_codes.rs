@@ -54,6 +54,7 @@ fn without_images_nothing_must_be_rebuilt() {
     assert_eq!(answer.code, 0, "{answer:?}");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_tree_that_could_not_be_read_in_whole_fails_with_what_is_known() {
     let shop = Shop::new();

@@ -5,6 +5,7 @@
     reason = "a test stops where its preparation fails"
 )]
 
+#[cfg(unix)]
 mod baselines;
 mod command_line;
 mod docs;
@@ -13,6 +14,7 @@ mod faults;
 mod files;
 mod init;
 mod json_schema;
+#[cfg(unix)]
 mod repositories;
 mod shop;
 mod streams;
