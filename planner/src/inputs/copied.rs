@@ -77,11 +77,11 @@ pub(crate) fn copied_files(
                     read.position,
                     message,
                 ));
-                ContextPattern::parse(".")
+                Ok(ContextPattern::Unknown)
             }
         };
         match pattern {
-            Ok(pattern) if compiles && pattern.is_everything() => {
+            Ok(ContextPattern::Whole) if compiles => {
                 let message = "this copies the whole context into a stage that compiles: only what Go builds counts; declare other files that it needs as `inputs`";
                 problems.push(finding(
                     Code::WholeContext,
@@ -121,7 +121,7 @@ pub(crate) fn copied_files(
                 file_name::classify(&entry.name).is_some() || MANIFESTS.contains(&&*entry.name);
             let is_read = reads
                 .iter()
-                .any(|read| !(read.compiles && is_left_to_go) && read.pattern.matches(below));
+                .any(|read| !(read.compiles && is_left_to_go) && read.reads(below));
             if !is_read || ignore.keeps_out(below) {
                 continue;
             }
@@ -142,6 +142,16 @@ pub(crate) fn copied_files(
 struct Read {
     pattern: ContextPattern,
     compiles: bool,
+}
+
+impl Read {
+    /// What can't be told counts as read.
+    fn reads(&self, path: &str) -> bool {
+        match &self.pattern {
+            ContextPattern::Paths(paths) => paths.holds(path),
+            ContextPattern::Whole | ContextPattern::Unknown => true,
+        }
+    }
 }
 
 /// What stays out of the context: the ignore file of the Dockerfile, else the context's own.

@@ -1,7 +1,7 @@
 //! Which files a `.dockerignore` keeps out of the build context.
 //!
 //! In: the bytes of the file. Out: a [`Dockerignore`] that says of a path whether it is kept out. It must never keep out
-//! what Docker would send: a pattern that can't be understood is a fault.
+//! what Docker would send: where only Docker could tell what a pattern matches, it keeps nothing out, and lets all in.
 //!
 //! Source: github.com/moby/patternmatcher (`MatchesOrParentMatches`, `Pattern.compile`, `ignorefile.ReadAll`).
 
@@ -38,23 +38,34 @@ pub fn parse_dockerignore(source: &[u8]) -> Parsed<Dockerignore> {
             None => (line, Effect::KeepOut),
         };
         match ContextPattern::parse(pattern) {
+            Ok(ContextPattern::Whole)
+                if line.starts_with('!') && clean_name(pattern).is_empty() =>
+            {
+                faults.push(fault(number, "`!` needs a pattern behind it".to_owned()));
+            }
             // The context itself is never kept out.
-            Ok(pattern) if pattern.is_everything() => {}
+            Ok(ContextPattern::Whole) => {}
             Ok(pattern) => ignore.patterns.push((pattern, effect)),
-            Err(error) => faults.push(Fault {
-                code: Code::Syntax,
-                severity: Severity::Error,
-                message: error.to_string(),
-                position: Position {
-                    line: number,
-                    column: 1,
-                },
-            }),
+            Err(error) => faults.push(fault(number, error.to_string())),
         }
     }
     Parsed {
         value: ignore,
         faults,
+    }
+}
+
+/// A pattern without slashes around it.
+fn clean_name(pattern: &str) -> &str {
+    pattern.trim_matches('/')
+}
+
+fn fault(line: u32, message: String) -> Fault {
+    Fault {
+        code: Code::Syntax,
+        severity: Severity::Error,
+        message,
+        position: Position { line, column: 1 },
     }
 }
 
@@ -65,7 +76,11 @@ impl Dockerignore {
         let mut kept_out = false;
         for (pattern, effect) in &self.patterns {
             let keeps_out = *effect == Effect::KeepOut;
-            if kept_out != keeps_out && pattern.matches(path) {
+            let matches = match pattern {
+                ContextPattern::Paths(paths) => paths.holds(path),
+                ContextPattern::Whole | ContextPattern::Unknown => *effect == Effect::LetIn,
+            };
+            if kept_out != keeps_out && matches {
                 kept_out = keeps_out;
             }
         }
@@ -93,6 +108,9 @@ mod tests {
             ("*\n!src\nsrc/*.md", "src/a.go", false),
             ("# x\n\n  a  ", "a", true),
             ("a{b}", "a{b}", true),
+            // Not what other globs mean by it, so it keeps nothing out.
+            ("[!a]", "b", false),
+            ("*\n![!a]", "b", false),
             ("a?c", "abc", true),
             (".", "a", false),
         ];
@@ -105,8 +123,10 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_a_fault() {
-        let parsed = parse_dockerignore(b"a\n[\n");
-        assert_eq!(parsed.faults[0].position.line, 2);
+        for text in ["a\n[b-a]\n", "a\n!\n", "a\n! /\n"] {
+            let parsed = parse_dockerignore(text.as_bytes());
+            assert_eq!(parsed.faults[0].position.line, 2, "{text}");
+        }
     }
 
     proptest::proptest! {
