@@ -443,6 +443,9 @@ pub struct PackageNode {
     pub imports: Vec<String>,
     /// What it imports of third parties, sorted.
     pub third_party: Vec<String>,
+    /// Whether it holds a file that changed since the baseline; without a baseline nothing has.
+    #[serde(default)]
+    pub changed: bool,
 }
 
 impl PlanDocument {
@@ -678,6 +681,7 @@ impl From<PlannedPackage> for PackageNode {
             name: package.name,
             imports: package.imports,
             third_party: package.third_party,
+            changed: false,
         }
     }
 }

@@ -39,9 +39,11 @@ pub(crate) fn run(arguments: &GraphArguments, output: &mut Output) -> Result<Exi
         }
         GraphFormat::Json => {
             let mut document = GraphDocument::new(&planned.plan, planned.root.clone(), service);
+            let kept = Picture::of(&planned, service, Nodes::Packages).affected(&planned, service);
+            for package in &mut document.packages {
+                package.changed = kept.changed.contains(&package.import_path);
+            }
             if arguments.affected {
-                let kept =
-                    Picture::of(&planned, service, Nodes::Packages).affected(&planned, service);
                 document
                     .packages
                     .retain(|package| kept.nodes.contains_key(&package.import_path));

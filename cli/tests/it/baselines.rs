@@ -432,6 +432,8 @@ fn the_affected_part_of_the_graph_is_what_lies_between_a_change_and_a_service() 
     let json: Value = serde_json::from_str(&draw("json")).unwrap();
     assert_eq!(json["packages"].as_array().unwrap().len(), 2);
     assert_eq!(json["services"].as_array().unwrap().len(), 1);
+    assert_eq!(json["packages"][0]["changed"], true);
+    assert_eq!(json["packages"][1]["changed"], false);
     let page = draw("html");
     assert!(
         page.contains("internal/catalog/catalog.go changed"),

@@ -157,6 +157,7 @@ fn faults_of(whole: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Stri
             | "title"
             | "description"
             | "format"
+            | "default"
             | "properties"
             | "additionalProperties" => {}
             "type" => {
