@@ -10,13 +10,16 @@ mod exit_code;
 mod failure;
 mod output;
 mod planning;
+mod progress;
 mod root;
+mod standpoint;
 mod watch;
 
 use anstream::ColorChoice;
 use arguments::{Arguments, Color, Verb};
 use clap::Parser as _;
 use exit_code::ExitCode;
+use progress::Talk;
 use std::io::Write as _;
 
 #[global_allocator]
@@ -42,7 +45,11 @@ fn main() -> std::process::ExitCode {
         Color::Always => ColorChoice::Always.write_global(),
         Color::Never => ColorChoice::Never.write_global(),
     }
-    let mut output = output::Output::new(arguments.quiet);
+    let mut output = output::Output::new(if arguments.quiet {
+        Talk::Unwanted
+    } else {
+        Talk::Wanted
+    });
     let result = match &arguments.verb {
         Verb::Plan(verb) => commands::plan::run(verb, &mut output),
         Verb::Inputs(verb) => commands::inputs::run(verb, &mut output),

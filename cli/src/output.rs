@@ -13,23 +13,20 @@ pub(crate) mod inputs;
 pub(crate) mod markdown;
 pub(crate) mod mermaid;
 pub(crate) mod plan;
-mod progress;
 pub(crate) mod reasons;
 pub(crate) mod standing;
-pub(crate) mod standpoint;
 mod style;
 mod table;
 pub(crate) mod why;
 
-use crate::{failure::Failure, planning::Planned};
+use crate::{failure::Failure, planning::Planned, progress::Talk, standpoint::Standpoint};
 use serde::Serialize;
-use standpoint::Standpoint;
 use std::{borrow::Cow, fmt::Write as _};
 
 /// The two streams.
 pub(crate) struct Output {
     document: String,
-    quiet: bool,
+    talk: Talk,
 }
 
 /// What became of a document that was sent.
@@ -40,16 +37,16 @@ pub(crate) enum Flushed {
 }
 
 impl Output {
-    pub(crate) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(talk: Talk) -> Self {
         Self {
             document: String::new(),
-            quiet,
+            talk,
         }
     }
 
-    /// Shows that something goes on, should it take long, until the answer is dropped.
-    pub(crate) fn progress(&self, what: &'static str) -> progress::Progress {
-        progress::Progress::start(what, self.quiet)
+    /// Whether anything but failures is said on stderr.
+    pub(crate) fn talk(&self) -> Talk {
+        self.talk
     }
 
     /// What stdout will get.
@@ -92,7 +89,7 @@ impl Output {
 
     /// Shows the findings of a plan.
     pub(crate) fn show_diagnostics(&self, planned: &Planned) {
-        if !self.quiet {
+        if self.talk == Talk::Wanted {
             say(&diagnostics::render(
                 &planned.plan.diagnostics,
                 &planned.standpoint,

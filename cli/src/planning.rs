@@ -5,8 +5,9 @@
 use crate::{
     arguments::{BaselineArguments, BuildArguments, TreeArguments},
     failure::Failure,
-    output::{Output, standpoint::Standpoint},
+    progress::{Progress, Talk},
     root::{find_root, standpoint_in},
+    standpoint::Standpoint,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
@@ -104,13 +105,13 @@ pub(crate) fn set_threads(tree: &TreeArguments) -> Result<(), Failure> {
 /// Plans what the arguments name, and compares it with the baseline. The plan is never freed piece by piece: the process
 /// ends when it has been printed, and the system takes its memory back at once.
 pub(crate) fn plan_tree(
-    output: &Output,
+    talk: Talk,
     tree: &TreeArguments,
     build: &BuildArguments,
     baseline: &BaselineArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
     let started = Instant::now();
-    let _progress = output.progress("planning");
+    let _progress = Progress::start("planning", talk);
     // What can be wrong with the arguments is told before the work is done.
     let recorded = match &baseline.baseline {
         Some(path) => Some((path, read_baseline(path)?)),
@@ -167,11 +168,11 @@ pub(crate) fn plan_tree(
 
 /// Plans what the arguments name, and compares it with nothing.
 pub(crate) fn plan_alone(
-    output: &Output,
+    talk: Talk,
     tree: &TreeArguments,
     build: &BuildArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
-    plan_tree(output, tree, build, &BaselineArguments::default())
+    plan_tree(talk, tree, build, &BaselineArguments::default())
 }
 
 /// Reads the images of an earlier answer.

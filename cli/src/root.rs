@@ -3,7 +3,7 @@
 //! In: `--root`, or the current directory. Out: the root, and the git repository around it. Above a root that was
 //! named nothing is read, git's own discovery excepted.
 
-use crate::{failure::Failure, output::standpoint::Standpoint};
+use crate::{failure::Failure, standpoint::Standpoint};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use rebake_planner::{
     path::RepoPath,

@@ -3,7 +3,8 @@
 use crate::{
     exit_code::ExitCode,
     failure::Failure,
-    output::{self, Output, standpoint::Standpoint},
+    output::{self, Output},
+    standpoint::Standpoint,
 };
 use rebake_fixtures::{Content, Entry, entry::Mode};
 use rebake_planner::{

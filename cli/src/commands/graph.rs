@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &GraphArguments, output: &mut Output) -> Result<Exi
     } else {
         arguments.baseline.clone()
     };
-    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)
+    let planned = plan_tree(output.talk(), &arguments.tree, &arguments.build, &baseline)
         .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;

@@ -16,7 +16,7 @@ use std::io::Write as _;
 
 pub(crate) fn run(arguments: &InitArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
-    let planned = plan_alone(output, &arguments.tree, &arguments.build)?;
+    let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
     let text = output::init::render(&planned, &arguments.build.services);
     if arguments.print {
         output.write(&text);

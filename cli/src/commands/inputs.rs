@@ -12,7 +12,7 @@ use rebake_planner::wire::InputsDocument;
 
 pub(crate) fn run(arguments: &InputsArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
-    let planned = plan_alone(output, &arguments.tree, &arguments.build)?;
+    let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
     output.show_diagnostics(&planned);

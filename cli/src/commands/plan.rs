@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<Exit
         return watch(arguments, output);
     }
     let planned = plan_tree(
-        output,
+        output.talk(),
         &arguments.tree,
         &arguments.build,
         &arguments.baseline,
@@ -65,7 +65,7 @@ fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Fai
     let mut shown = None;
     loop {
         match plan_tree(
-            output,
+            output.talk(),
             &arguments.tree,
             &arguments.build,
             &arguments.baseline,

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &WhyArguments, output: &mut Output) -> Result<ExitC
 
 fn why_service(arguments: &WhyArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     let baseline = with_default_base(&arguments.baseline);
-    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)
+    let planned = plan_tree(output.talk(), &arguments.tree, &arguments.build, &baseline)
         .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
@@ -50,7 +50,7 @@ fn why_path(
     path: &camino::Utf8Path,
     output: &mut Output,
 ) -> Result<ExitCode, Failure> {
-    let planned = plan_alone(output, &arguments.tree, &arguments.build)?;
+    let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
     planned.check_service(arguments.service.as_ref())?;
     let path = path_below(&planned.directory, path)?;
     output.show_diagnostics(&planned);

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &WhyNotArguments, output: &mut Output) -> Result<Ex
         Some(_) if !has_baseline => BaselineArguments::default(),
         _ => with_default_base(&arguments.baseline),
     };
-    let planned = plan_tree(output, &arguments.tree, &arguments.build, &baseline)
+    let planned = plan_tree(output.talk(), &arguments.tree, &arguments.build, &baseline)
         .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = Some(&arguments.service);
     planned.check_service(service)?;

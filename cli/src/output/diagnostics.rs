@@ -2,9 +2,9 @@
 
 use super::{
     printable,
-    standpoint::Standpoint,
     style::{self, paint},
 };
+use crate::standpoint::Standpoint;
 use rebake_planner::diagnostic::{Diagnostic, Severity};
 use std::fmt::Write as _;
 

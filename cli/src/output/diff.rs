@@ -2,9 +2,9 @@
 
 use super::{
     count, reasons,
-    standpoint::Standpoint,
     style::{self, paint},
 };
+use crate::standpoint::Standpoint;
 use rebake_planner::plan::{Difference, ImageChange};
 use std::fmt::Write as _;
 

@@ -3,8 +3,9 @@
 //! In: a plan, compared or not, and the picture of its packages. Out: HTML. Everything that comes from a repository is
 //! escaped where it is put in; the one script filters rows and holds no data.
 
-use super::{graph::Picture, plan::compared_with, reasons, standpoint::Standpoint};
+use super::{graph::Picture, plan::compared_with, reasons};
 use crate::planning::Planned;
+use crate::standpoint::Standpoint;
 use rebake_planner::{decide::Verdict, discover::service_name::ServiceName, plan::PlannedImage};
 use std::{
     collections::{BTreeMap, BTreeSet},

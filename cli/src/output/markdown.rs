@@ -2,8 +2,9 @@
 //!
 //! Names and paths come from a repository: every cell is escaped, so that none can open a link, a tag or a column.
 
-use super::{count, plan::compared_with, reasons, standpoint::Standpoint};
+use super::{count, plan::compared_with, reasons};
 use crate::planning::Planned;
+use crate::standpoint::Standpoint;
 use rebake_planner::{decide::Verdict, discover::service_name::ServiceName, plan::PlannedImage};
 use std::fmt::Write as _;
 

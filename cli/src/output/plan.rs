@@ -2,11 +2,11 @@
 
 use super::{
     count, printable, reasons,
-    standpoint::Standpoint,
     style::{self, paint},
     table::{Cell, table},
 };
 use crate::planning::Planned;
+use crate::standpoint::Standpoint;
 use rebake_planner::{
     decide::{Reason, Verdict},
     file_kind::FileKind,

@@ -3,7 +3,8 @@
 //! In: the reasons of a verdict. Out: a line for a table, or a few lines with the way from what changed to the service.
 //! Everything is printable: it may stand in a terminal as it is.
 
-use super::{printable, standpoint::Standpoint};
+use super::printable;
+use crate::standpoint::Standpoint;
 use rebake_planner::{
     decide::{Change, Reason},
     file_kind::FileKind,

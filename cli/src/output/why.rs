@@ -4,10 +4,10 @@ use super::{
     count,
     plan::compared_with,
     reasons,
-    standpoint::Standpoint,
     style::{self, paint},
 };
 use crate::planning::Planned;
+use crate::standpoint::Standpoint;
 use rebake_planner::{
     decide::{Reason, Verdict},
     discover::service_name::ServiceName,

@@ -15,8 +15,15 @@ pub(crate) struct Chains<'graph> {
     reached: Vec<Option<(NodeIndex, usize)>>,
 }
 
+impl PackageGraph {
+    /// The ways from a main package to everything that it reaches.
+    pub(crate) fn chains_from(&self, main: &str) -> Chains<'_> {
+        Chains::of(self, main)
+    }
+}
+
 impl<'graph> Chains<'graph> {
-    pub(super) fn of(graph: &'graph PackageGraph, main: &str) -> Self {
+    fn of(graph: &'graph PackageGraph, main: &str) -> Self {
         let mut reached = vec![None; graph.node_count()];
         let mut pending = VecDeque::new();
         if let Some(start) = graph.node(main) {

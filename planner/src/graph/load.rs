@@ -9,7 +9,6 @@
 use super::{
     build_list::BuildList,
     c_inputs::c_inputs,
-    chains::Chains,
     embed::embedded_files,
     resolve::{LocalPackage, Resolution, has_path_prefix, resolve},
 };
@@ -439,11 +438,6 @@ impl PackageGraph {
             .into_iter()
             .map(|index| &self.graph[index])
             .collect()
-    }
-
-    /// The ways from a main package to everything that it reaches.
-    pub(crate) fn chains_from(&self, main: &str) -> Chains<'_> {
-        Chains::of(self, main)
     }
 
     /// The import cycles, each as its packages in order. Go refuses every build that reaches one.

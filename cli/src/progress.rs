@@ -15,6 +15,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the time is brought up to date.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Whether the user wants to hear more than failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talk {
+    Wanted,
+    Unwanted,
+}
+
 /// Shown until it is dropped.
 pub(crate) struct Progress {
     running: Option<(Sender<()>, JoinHandle<()>)>,
@@ -22,8 +29,8 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Starts to wait; nothing ever shows where stderr is no terminal, or talk is not wanted.
-    pub(crate) fn start(what: &'static str, quiet: bool) -> Self {
-        if quiet || !std::io::stderr().is_terminal() {
+    pub(crate) fn start(what: &'static str, talk: Talk) -> Self {
+        if talk == Talk::Unwanted || !std::io::stderr().is_terminal() {
             return Self { running: None };
         }
         let (stop, stopped) = channel();
@@ -75,7 +82,11 @@ mod tests {
 
     #[test]
     fn it_ends_at_once_when_it_is_not_needed_any_more() {
-        drop(Progress::start("planning", false));
-        assert!(Progress::start("planning", true).running.is_none());
+        drop(Progress::start("planning", Talk::Wanted));
+        assert!(
+            Progress::start("planning", Talk::Unwanted)
+                .running
+                .is_none()
+        );
     }
 }
