@@ -49,6 +49,10 @@ pub(crate) enum Verb {
     Diff(DiffArguments),
     /// Draw the modules and packages that the services are made of.
     Graph(GraphArguments),
+    /// Write a Dockerfile for each service that sees only what it needs, and a bake file for all.
+    ///
+    /// The files go to `.rebake`: keep them under version control, and let CI run `rebake generate --check`.
+    Generate(GenerateArguments),
     /// Write a commented rebake.toml with what was found.
     Init(InitArguments),
     /// Plan an embedded sample monorepo, edit it, and plan it again.
@@ -147,6 +151,18 @@ pub(crate) struct InitArguments {
     /// Print the file and write nothing.
     #[arg(long)]
     pub(crate) print: bool,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArguments {
+    /// Write nothing; end with code 1 when a file is missing, stale or left over.
+    #[arg(long)]
+    pub(crate) check: bool,
 
     #[command(flatten)]
     pub(crate) tree: TreeArguments,

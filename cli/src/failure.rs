@@ -3,8 +3,9 @@
 use crate::exit_code::ExitCode;
 use camino::Utf8PathBuf;
 use rebake_planner::{
-    diagnostic::Diagnostic, discover::service_name::ServiceName, path::RepoPathError,
-    plan::PlanError, tree::TreeError, tree::git::GitError, wire::BaselineError,
+    diagnostic::Diagnostic, discover::service_name::ServiceName, emit::EmitError,
+    path::RepoPathError, plan::PlanError, tree::TreeError, tree::git::GitError,
+    wire::BaselineError,
 };
 
 /// A failure of the whole command. What concerns single services is a diagnostic of the plan instead.
@@ -67,8 +68,13 @@ pub(crate) enum Failure {
     },
     #[error("there is a {0} already; `rebake init --print` shows what would be written")]
     ConfigExists(Utf8PathBuf),
+    #[error("the build of `{service}` can't be written: {error}")]
+    Emit {
+        service: ServiceName,
+        error: EmitError,
+    },
     #[error("can't write {path}: {error}")]
-    WriteConfig {
+    Write {
         path: Utf8PathBuf,
         error: std::io::Error,
     },

@@ -5,6 +5,7 @@
 //! `rebake_planner`.
 
 mod arguments;
+mod build_files;
 mod commands;
 mod exit_code;
 mod failure;
@@ -57,6 +58,7 @@ fn main() -> std::process::ExitCode {
         Verb::WhyNot(verb) => commands::why_not::run(verb, &mut output),
         Verb::Diff(verb) => commands::diff::run(verb, &mut output),
         Verb::Graph(verb) => commands::graph::run(verb, &mut output),
+        Verb::Generate(verb) => commands::generate::run(verb, &mut output),
         Verb::Init(verb) => commands::init::run(verb, &mut output),
         Verb::Demo => commands::demo::run(&mut output),
         Verb::Completions(verb) => commands::completions::run(verb, &mut output),

@@ -6,6 +6,7 @@
 pub(crate) mod diagnostics;
 pub(crate) mod diff;
 pub(crate) mod dot;
+pub(crate) mod generate;
 pub(crate) mod graph;
 pub(crate) mod html;
 pub(crate) mod init;

@@ -16,6 +16,9 @@ use crate::{
     },
     go_version::GoVersion,
     path::RepoPath,
+    recipe::{
+        Credentials, ImageReference, ModuleSources, Profile, Proof, Runtime, VersionVariable,
+    },
     target::{BuildFlag, BuildTag, Cgo, Platform},
 };
 use reader::{Lines, Reader};
@@ -24,6 +27,9 @@ use toml::de::DeTable;
 
 /// The name of the file, at the root of the tree and nowhere else.
 pub const FILE_NAME: &str = "rebake.toml";
+
+/// Sets of services by name.
+pub type ServiceGroups = BTreeMap<ServiceName, Vec<Located<ServiceName>>>;
 
 /// What `rebake.toml` says. What it does not say is empty.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +41,7 @@ pub struct Config {
     /// The services that are amended or added, in order.
     pub service: Vec<Located<ServiceConfig>>,
     /// Sets of services by name.
-    pub groups: BTreeMap<ServiceName, Vec<Located<ServiceName>>>,
+    pub groups: ServiceGroups,
     /// Which services paths affect beyond what Go knows, in order: the first rule that matches a path decides.
     pub rules: Vec<Located<Rule>>,
 }
@@ -156,6 +162,31 @@ pub struct BuildSettings {
     pub go: Option<GoVersion>,
     /// Packages of the tree that third-party code imports.
     pub back_edges: Vec<String>,
+    /// The recipe of the image.
+    pub recipe: RecipeSettings,
+}
+
+/// What the emitted Dockerfiles are made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecipeSettings {
+    /// The image that holds the Go toolchain.
+    pub go_image: Option<ImageReference>,
+    /// What the image runs on.
+    pub runtime: Option<Runtime>,
+    /// Where builds keep what later builds use again.
+    pub profile: Option<Profile>,
+    /// Whether the build compares the files that Go takes with the plan's.
+    pub proof: Option<Proof>,
+    /// `GOPROXY`.
+    pub module_proxy: Option<ModuleSources>,
+    /// `GOPRIVATE`.
+    pub private_modules: Option<ModuleSources>,
+    /// `GONOSUMDB`.
+    pub unsummed_modules: Option<ModuleSources>,
+    /// How the build reaches private modules.
+    pub credentials: Option<Credentials>,
+    /// The variable that is stamped with the version.
+    pub version_variable: Option<VersionVariable>,
 }
 
 /// What a `[[service]]` says.
@@ -185,13 +216,22 @@ const SERVICE_KEYS: [&str; 8] = [
     "context",
 ];
 const RULE_KEYS: [&str; 2] = ["paths", "affects"];
-const SETTING_KEYS: [&str; 6] = [
+const SETTING_KEYS: [&str; 15] = [
     "platforms",
     "cgo",
     "tags",
     "build-flags",
     "go",
     "back-edges",
+    "go-image",
+    "runtime",
+    "profile",
+    "prove",
+    "goproxy",
+    "goprivate",
+    "gonosumdb",
+    "credentials",
+    "version-variable",
 ];
 
 /// Reads a `rebake.toml`.

@@ -164,6 +164,12 @@ settings! {
     Tags = "tags", Dependencies;
     /// Further flags of `go build`, in order, each in quotes.
     BuildFlags = "build-flags", Dependencies;
+    /// The image that holds the Go toolchain.
+    GoImage = "go-image", Dependencies;
+    /// The image that the image runs on.
+    Runtime = "runtime", Image;
+    /// The variable that is stamped with the version.
+    VersionVariable = "version-variable", Image;
     /// The import path of the main package.
     Main = "main", Image;
     /// Whether the module or the workspace is built (`GOWORK`).

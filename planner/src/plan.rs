@@ -4,6 +4,7 @@
 //! environment, print, or depend on anything but the tree and the options.
 
 mod build_lists;
+mod builds;
 mod choices;
 mod comparison;
 mod difference;
@@ -14,7 +15,7 @@ mod problems;
 mod standing;
 
 use crate::{
-    config::{self, Config},
+    config::{self, Config, ServiceGroups},
     decide::{Baseline, Reason, Verdict, decide},
     diagnostic::{Code, Diagnostic, Severity},
     discover::{
@@ -37,6 +38,7 @@ pub use git_findings::{inspect_commit, inspect_work_tree};
 pub use standing::{Outside, Standing};
 
 use build_lists::{BuildLists, survey_all};
+use builds::Origin;
 use choices::Choices;
 use images::{plan_images, tag_services};
 use problems::Findings;
@@ -98,6 +100,7 @@ pub struct PlannedImage {
     /// Why.
     pub reasons: Vec<Reason>,
     graph: Arc<PackageGraph>,
+    origin: Origin,
 }
 
 /// What must be rebuilt, from what, and what was noticed.
@@ -115,6 +118,7 @@ pub struct Plan {
     pub modules: Vec<PlannedModule>,
     /// What was noticed, sorted by severity, path, place and code.
     pub diagnostics: Vec<Diagnostic>,
+    groups: ServiceGroups,
     /// Directories in which services may stand that could not be looked for, and why.
     unseen: Vec<(RepoPath, Code)>,
     /// The inputs behind links: where each really is, and the links on the way.
@@ -202,6 +206,7 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
             })
             .collect(),
         diagnostics: findings.into_diagnostics(),
+        groups: choices.groups.clone(),
         unseen: survey
             .problems
             .iter()

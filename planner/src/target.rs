@@ -294,6 +294,11 @@ impl BuildContext {
         self.tags.iter().map(BuildTag::as_str)
     }
 
+    /// The build tags, sorted.
+    pub(crate) fn build_tags(&self) -> impl Iterator<Item = &BuildTag> {
+        self.tags.iter()
+    }
+
     /// The Go release.
     pub fn go_version(&self) -> &GoVersion {
         &self.go_version

@@ -5,6 +5,7 @@
 use super::answered;
 use crate::{
     arguments::InitArguments,
+    build_files::new_file_in,
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
@@ -31,16 +32,12 @@ pub(crate) fn run(arguments: &InitArguments, output: &mut Output) -> Result<Exit
 
 /// Writes a file that must not exist, whole or not at all.
 fn write_new(path: &Utf8Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::WriteConfig {
+    let failed = |error: std::io::Error| Failure::Write {
         path: path.to_owned(),
         error,
     };
     let directory = path.parent().unwrap_or(path);
-    let mut file = tempfile::Builder::new()
-        .prefix(".rebake.toml.")
-        .permissions_of_a_file()
-        .tempfile_in(directory)
-        .map_err(failed)?;
+    let mut file = new_file_in(directory).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
@@ -48,24 +45,5 @@ fn write_new(path: &Utf8Path, text: &str) -> Result<(), Failure> {
             Err(Failure::ConfigExists(path.to_owned()))
         }
         Err(error) => Err(failed(error.error)),
-    }
-}
-
-/// What a temporary file lacks: it is made for its owner alone, and rebake.toml is a file like any other.
-trait PermissionsOfAFile {
-    fn permissions_of_a_file(&mut self) -> &mut Self;
-}
-
-impl PermissionsOfAFile for tempfile::Builder<'_, '_> {
-    #[cfg(unix)]
-    fn permissions_of_a_file(&mut self) -> &mut Self {
-        use std::os::unix::fs::PermissionsExt as _;
-        // The umask takes away from this what the user takes away from every file.
-        self.permissions(std::fs::Permissions::from_mode(0o666))
-    }
-
-    #[cfg(not(unix))]
-    fn permissions_of_a_file(&mut self) -> &mut Self {
-        self
     }
 }

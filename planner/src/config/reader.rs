@@ -12,6 +12,7 @@ use crate::{
     discover::{path_glob::PathGlob, service_name::ServiceName},
     module_path::check_import_path,
     path::RepoPath,
+    recipe::Proof,
     target::{Cgo, Platform},
 };
 use std::{collections::BTreeMap, ops::Range, str::FromStr};
@@ -323,6 +324,19 @@ impl Reader {
                         .collect(),
                 );
             }
+            "go-image" => settings.recipe.go_image = self.parsed(name, value),
+            "runtime" => settings.recipe.runtime = self.parsed(name, value),
+            "profile" => settings.recipe.profile = self.parsed(name, value),
+            "prove" => match value.get_ref() {
+                DeValue::Boolean(true) => settings.recipe.proof = Some(Proof::Required),
+                DeValue::Boolean(false) => settings.recipe.proof = Some(Proof::Omitted),
+                _ => self.wrong_type(name, value, "true or false"),
+            },
+            "goproxy" => settings.recipe.module_proxy = self.parsed(name, value),
+            "goprivate" => settings.recipe.private_modules = self.parsed(name, value),
+            "gonosumdb" => settings.recipe.unsummed_modules = self.parsed(name, value),
+            "credentials" => settings.recipe.credentials = self.parsed(name, value),
+            "version-variable" => settings.recipe.version_variable = self.parsed(name, value),
             _ => {
                 let known = other_keys.iter().chain(&SETTING_KEYS);
                 let message = unknown_key(name, known.copied());

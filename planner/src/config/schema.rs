@@ -45,6 +45,26 @@ struct SettingsSchema {
     go: Option<String>,
     /// Packages of the tree that third-party code imports.
     back_edges: Option<Vec<String>>,
+    /// The image that holds the Go toolchain. Default: `golang:` and the Go release.
+    go_image: Option<String>,
+    /// What the image runs on: `distroless-static`, `distroless-base`, `alpine`, `scratch`, or an image of yours.
+    /// Default: `distroless-static`; `distroless-base` with cgo.
+    runtime: Option<String>,
+    /// Where builds keep what later builds use again: `layers` for runners that start empty, `mounts` for builders that
+    /// stay. Default: `layers`.
+    profile: Option<String>,
+    /// Whether the build compares the files that Go takes with the plan's, and fails on a difference. Default: yes.
+    prove: Option<bool>,
+    /// `GOPROXY` of the build.
+    goproxy: Option<String>,
+    /// `GOPRIVATE` of the build.
+    goprivate: Option<String>,
+    /// `GONOSUMDB` of the build.
+    gonosumdb: Option<String>,
+    /// How the build reaches private modules: `netrc`, a secret, or `ssh`, the agent of whoever builds.
+    credentials: Option<String>,
+    /// The Go variable that is stamped with the version, such as `main.version`.
+    version_variable: Option<String>,
 }
 
 /// A service.

@@ -98,6 +98,8 @@ pub(crate) struct BuildList {
     pub(crate) replacements: Replacements,
     /// The checksums of module contents by module and version.
     pub(crate) sums: BTreeMap<ModuleVersion, String>,
+    /// The go.sum and go.work.sum files that there are.
+    pub(crate) sum_files: BTreeSet<RepoPath>,
     /// What holds for every main package of this list.
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -235,6 +237,7 @@ impl BuildList {
             vendor: None,
             replacements: Replacements::default(),
             sums: BTreeMap::new(),
+            sum_files: BTreeSet::new(),
             problems: Vec::new(),
         }
     }
@@ -283,8 +286,10 @@ impl BuildList {
             vendor: None,
             replacements,
             sums: BTreeMap::new(),
+            sum_files: BTreeSet::new(),
             problems,
         };
+        list.note_sum_files(view);
         list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
@@ -370,13 +375,29 @@ impl BuildList {
             vendor: None,
             replacements,
             sums: BTreeMap::new(),
+            sum_files: BTreeSet::new(),
             problems,
         };
+        list.note_sum_files(view);
         list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
         list.problems = limit_alike(list.problems);
         list
+    }
+
+    fn note_sum_files(&mut self, view: &TreeView<'_>) {
+        let of_members = self.members.values();
+        let of_members = of_members.map(|member| (&member.directory, "go.sum"));
+        let of_workspace = match self.mode {
+            Mode::Module => None,
+            Mode::Workspace(_) => Some((&self.directory, "go.work.sum")),
+        };
+        self.sum_files = of_members
+            .chain(of_workspace)
+            .filter(|(directory, name)| holds_file(view, directory, name))
+            .map(|(directory, name)| directory.child(name))
+            .collect();
     }
 
     fn add_sums(&mut self, sums: Vec<Located<crate::parse::go_sum::ModuleSum>>) {

@@ -43,6 +43,8 @@ pub(crate) struct Package {
     pub(crate) dependencies: BTreeSet<String>,
     /// What it imports that the tree does not hold.
     pub(crate) third_party: BTreeSet<String>,
+    /// What it imports of the standard library, sorted.
+    pub(crate) standard: Vec<String>,
     /// What would make the toolchain refuse it, or the planner doubt it.
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -159,6 +161,7 @@ impl<'a, 'tree> Loader<'a, 'tree> {
             files: Vec::new(),
             dependencies: BTreeSet::new(),
             third_party: BTreeSet::new(),
+            standard: Vec::new(),
             problems: Vec::new(),
             local,
         };
@@ -258,6 +261,7 @@ impl<'a, 'tree> Loader<'a, 'tree> {
                         let problem = internal_problem(package, origin, imported);
                         package.problems.push(problem);
                     }
+                    package.standard.push(imported.clone());
                 }
                 Resolution::Local(local) => {
                     if !may_import_internal(&package.import_path, imported) {

@@ -25,6 +25,7 @@ use crate::{
         updates_needed::UpdatesNeeded,
     },
     path::RepoPath,
+    recipe::Recipe,
     sources::Sources,
     target::{BuildContext, BuildFlag, Cgo, Platform},
     tree::FileMode,
@@ -36,7 +37,7 @@ use std::{
 };
 
 /// The version of the build recipe that the keys assume. A change of the recipe changes every key.
-const RECIPE_VERSION: &str = "1";
+const RECIPE_VERSION: &str = "2";
 
 /// The recipe of a service that has none of ours.
 const DOCKERFILE_RECIPE: &str = "dockerfile";
@@ -64,6 +65,7 @@ pub(crate) fn collect_inputs(
     collection: &Collection<'_, '_>,
     service: &Service,
     build_flags: &[BuildFlag],
+    recipe: &Recipe,
 ) -> (ImageInputs, Vec<Diagnostic>) {
     let Collection {
         sources,
@@ -147,7 +149,7 @@ pub(crate) fn collect_inputs(
         files,
         facts,
         modules,
-        settings: settings(list, context, service, build_flags),
+        settings: settings(list, context, service, build_flags, recipe),
     };
     (inputs, problems)
 }
@@ -207,6 +209,7 @@ fn settings(
     context: &BuildContext,
     service: &Service,
     build_flags: &[BuildFlag],
+    recipe: &Recipe,
 ) -> BTreeMap<Setting, String> {
     let platform = context.platform();
     let workspace = match list.mode {
@@ -218,7 +221,7 @@ fn settings(
         Cgo::Disabled => "0",
     };
     let tags: Vec<&str> = context.tags().collect();
-    BTreeMap::from([
+    let mut settings = BTreeMap::from([
         (Setting::Recipe, RECIPE_VERSION.to_owned()),
         (Setting::Go, context.go_version().to_string()),
         (Setting::Goos, platform.os().to_string()),
@@ -232,7 +235,16 @@ fn settings(
         ),
         (Setting::Main, service.main.clone()),
         (Setting::Workspace, workspace),
-    ])
+    ]);
+    // A Dockerfile of the service's own says these itself.
+    if service.files.dockerfile.is_none() {
+        settings.insert(Setting::GoImage, recipe.go_image.to_string());
+        settings.insert(Setting::Runtime, recipe.runtime_image());
+        if let Some(variable) = &recipe.version_variable {
+            settings.insert(Setting::VersionVariable, variable.as_str().to_owned());
+        }
+    }
+    settings
 }
 
 /// Texts in quotes, so that no two lists look the same.

@@ -6,28 +6,23 @@
 use super::PlanOptions;
 use crate::{
     concurrent_map::ConcurrentMap,
-    config::{BuildSettings, Config, DeclaredService, Rule},
+    config::{BuildSettings, Config, DeclaredService, RecipeSettings, Rule, ServiceGroups},
     diagnostic::Located,
-    discover::{
-        path_glob::{PathGlobError, ServiceGlob},
-        service_name::ServiceName,
-    },
+    discover::path_glob::{PathGlobError, ServiceGlob},
     go_version::GoVersion,
     graph::build_list::BuildList,
     path::RepoPath,
+    recipe::{ImageReference, Profile, Recipe, Runtime},
     target::{BuildContext, BuildFlag, Cgo, Platform},
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 /// What was chosen, by the caller, by `rebake.toml` or by default.
 pub(super) struct Choices {
     pub(super) globs: Vec<ServiceGlob>,
     pub(super) declared: Vec<DeclaredService>,
     pub(super) rules: Vec<Located<Rule>>,
-    pub(super) groups: BTreeMap<ServiceName, Vec<Located<ServiceName>>>,
+    pub(super) groups: ServiceGroups,
     /// The caller's choices, which win.
     command: BuildSettings,
     by_directory: HashMap<RepoPath, BuildSettings>,
@@ -64,6 +59,7 @@ impl Choices {
                 build_flags: None,
                 go: options.go.clone(),
                 back_edges: Vec::new(),
+                recipe: RecipeSettings::default(),
             },
             by_directory: config
                 .service
@@ -131,6 +127,52 @@ impl Choices {
         self.layers(directory)
             .find_map(|layer| layer.build_flags.clone())
             .unwrap_or_default()
+    }
+
+    /// The recipe of a service's image.
+    pub(super) fn recipe(&self, directory: &RepoPath, context: &BuildContext) -> Recipe {
+        let mut chosen = RecipeSettings::default();
+        for layer in self.layers(directory) {
+            let RecipeSettings {
+                go_image,
+                runtime,
+                profile,
+                proof,
+                module_proxy,
+                private_modules,
+                unsummed_modules,
+                credentials,
+                version_variable,
+            } = layer.recipe.clone();
+            chosen = RecipeSettings {
+                go_image: chosen.go_image.or(go_image),
+                runtime: chosen.runtime.or(runtime),
+                profile: chosen.profile.or(profile),
+                proof: chosen.proof.or(proof),
+                module_proxy: chosen.module_proxy.or(module_proxy),
+                private_modules: chosen.private_modules.or(private_modules),
+                unsummed_modules: chosen.unsummed_modules.or(unsummed_modules),
+                credentials: chosen.credentials.or(credentials),
+                version_variable: chosen.version_variable.or(version_variable),
+            };
+        }
+        let default_runtime = match context.cgo() {
+            Cgo::Disabled => Runtime::DistrolessStatic,
+            Cgo::Enabled => Runtime::DistrolessBase,
+        };
+        Recipe {
+            go_image: chosen
+                .go_image
+                .unwrap_or_else(|| ImageReference::of_go(context.go_version())),
+            runtime: chosen.runtime.unwrap_or(default_runtime),
+            profile: chosen.profile.unwrap_or(Profile::Layers),
+            proof: chosen.proof.unwrap_or_default(),
+            module_proxy: chosen.module_proxy,
+            private_modules: chosen.private_modules,
+            unsummed_modules: chosen.unsummed_modules,
+            credentials: chosen.credentials,
+            version_variable: chosen.version_variable,
+        }
     }
 
     /// The packages of the tree that third-party code imports, as far as they are declared.

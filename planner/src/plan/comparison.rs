@@ -4,7 +4,7 @@
 //! removed services, and the changes that reach no service. It must never read a file, or call a change without effect
 //! where an image that has it is in doubt.
 
-use super::{Plan, PlannedImage};
+use super::{Plan, PlannedImage, builds::Origin};
 use crate::{
     config,
     decide::{Baseline, Change, Detail, ImageState, Reason, Verdict, decide},
@@ -246,6 +246,7 @@ impl Plan {
                 verdict: Verdict::Rebuild,
                 reasons: Vec::new(),
                 graph: Arc::new(PackageGraph::default()),
+                origin: Origin::Gone,
             });
         }
         self.images.sort_by_cached_key(|image| {

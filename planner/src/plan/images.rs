@@ -6,6 +6,7 @@
 use super::{
     PlannedImage,
     build_lists::BuildLists,
+    builds::{GoBuild, Origin},
     choices::Choices,
     problems::{
         CycleProblems, Findings, go_version_problems, not_a_program, possible_back_edges,
@@ -13,6 +14,7 @@ use super::{
     },
 };
 use crate::{
+    config::DeclaredFiles,
     decide::Verdict,
     diagnostic::{Code, Diagnostic, Severity},
     discover::{
@@ -151,11 +153,9 @@ fn plan_group(
         .services
         .par_iter()
         .map(|service| {
-            let (inputs, mut problems) = collect_inputs(
-                &collection,
-                service,
-                &choices.build_flags(&service.directory),
-            );
+            let flags = choices.build_flags(&service.directory);
+            let recipe = choices.recipe(&service.directory, &group.context);
+            let (inputs, mut problems) = collect_inputs(&collection, service, &flags, &recipe);
             problems.extend(version_problems.iter().cloned());
             problems.extend(cycle_problems.reached_from(&graph, &service.main));
             problems.extend(not_a_program(&graph, service));
@@ -169,9 +169,26 @@ fn plan_group(
             if inputs.tier == Tier::Module {
                 problems.extend(back_edge_note.clone());
             }
-            finished(inputs, problems, &graph, rules)
+            let origin = match &service.files.dockerfile {
+                Some(dockerfile) => own_dockerfile(&dockerfile.value, &service.files),
+                None => Origin::Go(Box::new(GoBuild {
+                    list: Arc::clone(group.list),
+                    module: Arc::clone(&service.module),
+                    context: group.context.clone(),
+                    flags,
+                    recipe,
+                })),
+            };
+            finished(inputs, problems, &graph, origin, rules)
         })
         .collect()
+}
+
+fn own_dockerfile(path: &RepoPath, files: &DeclaredFiles) -> Origin {
+    Origin::Dockerfile {
+        path: path.clone(),
+        context: files.context.clone().unwrap_or_else(RepoPath::root),
+    }
 }
 
 /// Works out the key of an image, unless something leaves it in doubt.
@@ -179,6 +196,7 @@ fn finished(
     inputs: ImageInputs,
     mut problems: Vec<Diagnostic>,
     graph: &Arc<PackageGraph>,
+    origin: Origin,
     rules: &RuleFiles,
 ) -> (PlannedImage, Vec<Diagnostic>) {
     problems.extend_from_slice(rules.doubts_of(&inputs.service));
@@ -198,6 +216,7 @@ fn finished(
         verdict: Verdict::Rebuild,
         reasons: Vec::new(),
         graph: Arc::clone(graph),
+        origin,
     };
     (image, problems)
 }
@@ -217,7 +236,11 @@ fn plan_dockerfile_services(
         })
         .map(|(service, platform)| {
             let (inputs, problems) = collect_dockerfile_inputs(sources, service, &platform, rules);
-            finished(inputs, problems, &graph, rules)
+            let dockerfile = service.files.dockerfile.as_ref();
+            let origin = dockerfile.map_or(Origin::Gone, |dockerfile| {
+                own_dockerfile(&dockerfile.value, &service.files)
+            });
+            finished(inputs, problems, &graph, origin, rules)
         })
         .collect()
 }

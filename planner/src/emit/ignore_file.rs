@@ -1,0 +1,219 @@
+//! Ignore files: the list of what a build context holds.
+//!
+//! In: the scope of a service. Out: `Dockerfile.dockerignore`, which lets in nothing but that. Lines and the sources of
+//! `COPY` are limited together, so directories are taken as wholes where there are too many.
+//!
+//! What is visible beyond the inputs is inert: other files of a package's directory, which Go would take only if they
+//! were inputs, and, in directories that are taken as wholes, packages that nobody imports.
+//!
+//! Source: moby/patternmatcher (`patternmatcher.go`, `ignorefile.go`).
+
+use super::{EmitError, dockerfile::refuse, service_build::Scope};
+use crate::path::RepoPath;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many lines of patterns an ignore file may have. Builders refuse about 490 patterns in one build, and each path
+/// that is copied counts too.
+const MOST_PATTERNS: usize = 350;
+
+/// Which directories are taken, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Directories {
+    /// Their own files alone.
+    pub(super) exact: BTreeSet<RepoPath>,
+    /// With all below.
+    pub(super) whole: BTreeSet<RepoPath>,
+}
+
+/// Takes directories as wholes, the deepest first, until the patterns are few enough.
+pub(super) fn limit_directories(packages: &BTreeSet<RepoPath>, most: usize) -> Directories {
+    let mut directories = Directories {
+        exact: packages.clone(),
+        whole: BTreeSet::new(),
+    };
+    while patterns(&directories) > most {
+        let Some(directory) = next_whole(&directories) else {
+            break;
+        };
+        directories
+            .exact
+            .retain(|path| !path.starts_with(&directory));
+        directories
+            .whole
+            .retain(|path| !path.starts_with(&directory));
+        directories.whole.insert(directory);
+    }
+    directories
+}
+
+/// A package takes two lines: one for its files, one against what lies below.
+fn patterns(directories: &Directories) -> usize {
+    directories.exact.len() * 2 + directories.whole.len()
+}
+
+/// The deepest directory above at least two others; of several, the one that holds the most, then the first.
+fn next_whole(directories: &Directories) -> Option<RepoPath> {
+    let mut held: BTreeMap<RepoPath, usize> = BTreeMap::new();
+    for path in directories.exact.iter().chain(&directories.whole) {
+        // A package that has others below it is a candidate itself.
+        let mut above = Some(path.clone());
+        while let Some(directory) = above {
+            above = directory.parent();
+            *held.entry(directory).or_default() += 1;
+        }
+    }
+    held.into_iter()
+        .filter(|(directory, count)| *count > 1 && !directory.is_root())
+        .max_by_key(|(directory, count)| {
+            (
+                directory.elements().count(),
+                *count,
+                std::cmp::Reverse(directory.clone()),
+            )
+        })
+        .map(|(directory, _)| directory)
+        // All that is left lies directly below the root.
+        .or_else(|| (!directories.whole.contains(&RepoPath::root())).then(RepoPath::root))
+}
+
+/// The lines of the ignore file.
+pub(super) fn render(
+    scope: &Scope,
+    manifests: &BTreeSet<RepoPath>,
+    own_files: &[RepoPath],
+) -> Result<String, EmitError> {
+    let others = 3 + manifests.len() + own_files.len() + scope.embedded.len() + scope.files.len();
+    let directories = limit_directories(&scope.packages, MOST_PATTERNS.saturating_sub(others));
+    let mut lines = vec![
+        "# Written by `rebake generate`: all that this service's build may see.".to_owned(),
+        "**".to_owned(),
+    ];
+    let both = directories.exact.iter().chain(&directories.whole);
+    let mut sorted: Vec<&RepoPath> = both.collect();
+    sorted.sort_unstable();
+    for directory in sorted {
+        if directories.whole.contains(directory) {
+            if directory.is_root() {
+                lines.push("!**".to_owned());
+            } else {
+                lines.push(format!("!{}", escaped(directory)?));
+            }
+            continue;
+        }
+        // Whatever Go may take of a package's directory has a name with a dot behind the first character, unless it is
+        // embedded.
+        let names = if scope.embedding.contains(directory) {
+            "*"
+        } else {
+            "?*.*"
+        };
+        let prefix = if directory.is_root() {
+            String::new()
+        } else {
+            format!("{}/", escaped(directory)?)
+        };
+        lines.push(format!("!{prefix}{names}"));
+        lines.push(format!("{prefix}{names}/*"));
+    }
+    lines.push("**/*_test.go".to_owned());
+    if !directories.whole.is_empty() {
+        lines.push("**/testdata".to_owned());
+    }
+    // What a whole directory must not bring along: the build files themselves, and git's.
+    if directories.whole.contains(&RepoPath::root()) {
+        lines.extend([".git".to_owned(), ".rebake".to_owned()]);
+    }
+    for path in scope.embedded.iter().chain(&scope.files) {
+        lines.push(format!("!{}", escaped(path)?));
+    }
+    for path in manifests.iter().chain(own_files) {
+        lines.push(format!("!{}", escaped(path)?));
+    }
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+/// A path as a pattern that matches nothing else.
+fn escaped(path: &RepoPath) -> Result<String, EmitError> {
+    refuse(path.as_str(), char::is_control)?;
+    let text = path.as_str();
+    if text != text.trim() {
+        // Lines are trimmed.
+        refuse(text, char::is_whitespace)?;
+    }
+    let mut pattern = String::with_capacity(text.len() + 1);
+    // A comment and an exception start with these; a slash in front means nothing.
+    if text.starts_with(['#', '!']) {
+        pattern.push('/');
+    }
+    for character in text.chars() {
+        if matches!(character, '[' | ']' | '*' | '?' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    Ok(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(texts: &[&str]) -> BTreeSet<RepoPath> {
+        texts
+            .iter()
+            .map(|text| RepoPath::new(text).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn few_directories_are_taken_exactly() {
+        let directories = limit_directories(&paths(&["a", "a/b", "c"]), 6);
+        assert_eq!(directories.exact, paths(&["a", "a/b", "c"]));
+        assert!(directories.whole.is_empty());
+    }
+
+    #[test]
+    fn the_deepest_directories_are_taken_as_wholes_first() {
+        let packages = paths(&["a/b/c/d", "a/b/c/e", "a/f", "g"]);
+        let directories = limit_directories(&packages, 7);
+        assert_eq!(directories.whole, paths(&["a/b/c"]));
+        assert_eq!(directories.exact, paths(&["a/f", "g"]));
+        let directories = limit_directories(&packages, 3);
+        assert_eq!(directories.whole, paths(&["a"]));
+        assert_eq!(directories.exact, paths(&["g"]));
+        let directories = limit_directories(&packages, 1);
+        assert_eq!(directories.whole, paths(&["."]));
+        assert!(directories.exact.is_empty());
+    }
+
+    #[test]
+    fn paths_are_no_patterns() {
+        let scope = Scope {
+            packages: paths(&["a[b]", "#c"]),
+            files: paths(&["!d/x*", "$e"]),
+            ..Scope::default()
+        };
+        let text = render(&scope, &paths(&["go.mod"]), &[]).unwrap();
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "**",
+                "!/#c/?*.*",
+                "/#c/?*.*/*",
+                "!a\\[b\\]/?*.*",
+                "a\\[b\\]/?*.*/*",
+                "**/*_test.go",
+                "!/!d/x\\*",
+                "!$e",
+                "!go.mod",
+            ]
+        );
+        let scope = Scope {
+            files: paths(&["a\nb"]),
+            ..Scope::default()
+        };
+        assert!(render(&scope, &BTreeSet::new(), &[]).is_err());
+    }
+}

@@ -1,0 +1,646 @@
+//! The stages of an emitted Dockerfile.
+//!
+//! In: a [`ServiceBuild`]. Out: instructions, each stage with its reason. It must never write text of the repository
+//! itself: `dockerfile.rs` escapes.
+//!
+//! The profile `layers` keeps what later builds use again in layers, which every cache exporter carries: `resolve` cuts
+//! the manifests to what the service links, `deps` compiles the packages of others, `build` compiles the service's own
+//! without a network. The profile `mounts` leaves it to cache mounts of a builder that stays.
+
+use super::{
+    BUILD_FILES, EmitError, STEPS,
+    copy_sources::copy_sources,
+    dockerfile::{Instruction, Link, Mount, Network, Writes},
+    service_build::{BackEdges, Completeness, Layout, ServiceBuild},
+};
+use crate::{
+    path::RepoPath,
+    recipe::{Credentials, Profile, Proof, Runtime},
+    target::{BuildFlag, Cgo, Platform},
+};
+
+/// Where sources, module cache and build cache are in every stage. The toolchain's cache keys hold none of them, but
+/// stages hand the caches to each other.
+const SOURCES: &str = "/src";
+const MODULE_CACHE: &str = "/go/pkg/mod";
+const BUILD_CACHE: &str = "/go/cache";
+
+/// Where the image's binary and its other files are.
+const BINARIES: &str = "/usr/local/bin";
+const WORKING_DIRECTORY: &str = "/app";
+
+/// The user of the distroless `nonroot` images, by number, since an image need not know its name.
+const USER: &str = "65532:65532";
+
+/// The debugger of the `debug` target.
+const DELVE: &str = "github.com/go-delve/delve/cmd/dlv@v1.26.1";
+
+const SOURCE_EXCLUDES: &[&str] = &[".rebake", ".git"];
+const PRUNED_EXCLUDES: &[&str] = &["**/go.mod", "**/go.sum", ".rebake", ".git"];
+
+/// The instructions of a service's Dockerfile.
+pub(super) fn instructions(build: &ServiceBuild) -> Result<Vec<Instruction>, EmitError> {
+    let mut dockerfile = Dockerfile {
+        build,
+        instructions: Vec::new(),
+    };
+    dockerfile.comment(
+        "Written by `rebake generate`; change rebake.toml and generate again. It needs BuildKit 0.26 or newer.",
+    );
+    dockerfile.base()?;
+    match build.recipe.profile {
+        Profile::Layers => {
+            dockerfile.resolve();
+            dockerfile.deps();
+            dockerfile.build_from_layers(Variant::Release)?;
+        }
+        Profile::Mounts => dockerfile.build_with_mounts(Variant::Release)?,
+    }
+    if !build.assets.is_empty() {
+        dockerfile.assets();
+    }
+    dockerfile.debug()?;
+    dockerfile.runtime();
+    Ok(dockerfile.instructions)
+}
+
+/// What a binary is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    Release,
+    /// With symbols, without optimisation.
+    Debug,
+}
+
+struct Dockerfile<'a> {
+    build: &'a ServiceBuild,
+    instructions: Vec<Instruction>,
+}
+
+impl Dockerfile<'_> {
+    fn push(&mut self, instruction: Instruction) {
+        self.instructions.push(instruction);
+    }
+
+    fn comment(&mut self, text: &str) {
+        self.push(Instruction::Comment(text.to_owned()));
+    }
+
+    fn stage(&mut self, reason: &str, base: &str, name: &'static str) {
+        self.push(Instruction::Blank);
+        self.comment(reason);
+        self.push(Instruction::From {
+            platform: None,
+            base: base.to_owned(),
+            stage: name,
+        });
+    }
+
+    /// Only what can matter to the compiler differs between the stages: the settings are the same for all.
+    fn base(&mut self) -> Result<(), EmitError> {
+        let build = self.build;
+        self.push(Instruction::Blank);
+        let (reason, platform) = match build.cgo {
+            Cgo::Disabled => (
+                "base: the Go toolchain, with the settings of every later stage. It runs on the builder's own platform.",
+                "$BUILDPLATFORM",
+            ),
+            Cgo::Enabled => (
+                "base: the Go toolchain, with the settings of every later stage. It runs on the image's platform, because \
+                 cgo needs that platform's C toolchain.",
+                "$TARGETPLATFORM",
+            ),
+        };
+        self.comment(reason);
+        self.push(Instruction::From {
+            platform: Some(platform),
+            base: build.recipe.go_image.to_string(),
+            stage: "base",
+        });
+        let cgo = match build.cgo {
+            Cgo::Disabled => "0",
+            Cgo::Enabled => "1",
+        };
+        let workspace = match self.workspace() {
+            Some(directory) => in_sources(&directory.child("go.work")),
+            None => "off".to_owned(),
+        };
+        let mut settings = vec![
+            ("CGO_ENABLED", cgo.to_owned()),
+            ("GOFLAGS", go_flags(build, Variant::Release)?),
+            ("GOWORK", workspace),
+            ("GOTOOLCHAIN", "local".to_owned()),
+            ("GOENV", "off".to_owned()),
+            ("GOMODCACHE", MODULE_CACHE.to_owned()),
+            ("GOCACHE", BUILD_CACHE.to_owned()),
+        ];
+        let recipe = &build.recipe;
+        for (name, value) in [
+            ("GOPROXY", &recipe.module_proxy),
+            ("GOPRIVATE", &recipe.private_modules),
+            ("GONOSUMDB", &recipe.unsummed_modules),
+        ] {
+            if let Some(value) = value {
+                settings.push((name, value.as_str().to_owned()));
+            }
+        }
+        self.push(Instruction::Env(settings));
+        self.push(Instruction::Workdir(in_sources(&build.module_directory)));
+        Ok(())
+    }
+
+    fn workspace(&self) -> Option<&RepoPath> {
+        match &self.build.layout {
+            Layout::Module { .. } => None,
+            Layout::Workspace { directory, .. } => Some(directory),
+            Layout::Vendored { workspace, .. } => workspace.as_ref(),
+        }
+    }
+
+    /// Whether go.mod and go.sum are cut to what the service links.
+    fn is_pruned(&self) -> bool {
+        self.build.recipe.profile == Profile::Layers
+            && self.build.back_edges == BackEdges::None
+            && matches!(
+                self.build.layout,
+                Layout::Module {
+                    completeness: Completeness::Complete,
+                    ..
+                }
+            )
+    }
+
+    /// Whether the modules of a workspace are resolved before anything is compiled.
+    fn is_resolved_workspace(&self) -> bool {
+        self.build.recipe.profile == Profile::Layers
+            && self.build.back_edges == BackEdges::None
+            && matches!(self.build.layout, Layout::Workspace { .. })
+    }
+
+    fn reaches_out(&self) -> Network {
+        let vendored = matches!(self.build.layout, Layout::Vendored { .. });
+        if vendored || self.build.third_party.is_empty() {
+            Network::None
+        } else {
+            Network::Default
+        }
+    }
+
+    /// The script and lists of the build, and what is needed to reach private modules.
+    fn tool_mounts(&self, files: &[&str], network: Network) -> Vec<Mount> {
+        let directory = self.build.directory();
+        let mut mounts = vec![Mount::Context {
+            source: steps_path(),
+            target: format!("/rebake/{STEPS}"),
+        }];
+        mounts.extend(files.iter().map(|file| Mount::Context {
+            source: directory.child(file),
+            target: format!("/rebake/{file}"),
+        }));
+        if network == Network::Default {
+            mounts.extend(self.build.recipe.credentials.map(|one| match one {
+                Credentials::Netrc => Mount::Netrc,
+                Credentials::Ssh => Mount::Ssh,
+            }));
+        }
+        mounts
+    }
+
+    fn run(&mut self, network: Network, mounts: Vec<Mount>, words: Vec<String>) {
+        let mut command = vec!["sh".to_owned(), format!("/rebake/{STEPS}")];
+        command.extend(words);
+        self.push(Instruction::Run {
+            network,
+            mounts,
+            command,
+        });
+    }
+
+    /// The platforms, as the steps take them: one word.
+    fn platforms(&self) -> String {
+        let platforms: Vec<String> = self.build.listed.keys().map(Platform::to_string).collect();
+        platforms.join(" ")
+    }
+
+    fn copy_manifests(&mut self) {
+        let sources = self.build.layout.manifests().iter().cloned();
+        self.push(Instruction::CopyContext {
+            sources: sources.collect(),
+            exclude: &[],
+            destination: in_sources(&RepoPath::root()),
+        });
+    }
+
+    fn resolve(&mut self) {
+        let network = self.reaches_out();
+        if self.is_pruned() {
+            let Layout::Module { linked, .. } = &self.build.layout else {
+                return;
+            };
+            self.stage(
+                "resolve: go.mod and go.sum, cut to the modules that this service links. What follows sees no edit that \
+                 concerns others.",
+                "base",
+                "resolve",
+            );
+            self.copy_manifests();
+            let mut words = vec![
+                "resolve".to_owned(),
+                self.build.module_directory.to_string(),
+                self.platforms(),
+            ];
+            for (module_path, directory) in linked {
+                words.extend([module_path.clone(), directory.to_string()]);
+            }
+            self.run(network, self.tool_mounts(&["imports"], network), words);
+        } else if self.is_resolved_workspace() {
+            self.stage(
+                "resolve: the modules that this service links, at the versions that the workspace selects.",
+                "base",
+                "resolve",
+            );
+            self.copy_manifests();
+            let words = vec!["resolve-workspace".to_owned(), self.platforms()];
+            self.run(network, self.tool_mounts(&["imports"], network), words);
+        }
+    }
+
+    fn target_arguments(&mut self) {
+        self.push(Instruction::Arg(vec![
+            "TARGETOS",
+            "TARGETARCH",
+            "TARGETVARIANT",
+        ]));
+    }
+
+    fn deps(&mut self) {
+        let network = self.reaches_out();
+        self.stage(
+            "deps: the packages of others, compiled. This layer stays as long as they do.",
+            "base",
+            "deps",
+        );
+        let mut mounts = self.tool_mounts(&["imports"], network);
+        if self.is_pruned() {
+            self.copy_resolved();
+        } else if self.is_resolved_workspace() {
+            self.push(Instruction::Env(vec![("GOWORK", "off".to_owned())]));
+            self.push(Instruction::Workdir("/deps".to_owned()));
+            self.push(Instruction::CopyStage {
+                stage: "resolve",
+                link: Link::Stacked,
+                source: "/resolved/".to_owned(),
+                destination: "/deps/".to_owned(),
+            });
+        } else {
+            self.copy_manifests();
+            if let Layout::Vendored { vendor, .. } = &self.build.layout {
+                mounts.push(Mount::Context {
+                    source: vendor.clone(),
+                    target: in_sources(vendor),
+                });
+            }
+        }
+        self.target_arguments();
+        let step = match self.build.back_edges {
+            BackEdges::None => "deps",
+            BackEdges::Possible => "deps-that-stand-alone",
+        };
+        self.run(network, mounts, vec![step.to_owned()]);
+    }
+
+    fn copy_resolved(&mut self) {
+        self.push(Instruction::CopyStage {
+            stage: "resolve",
+            link: Link::Stacked,
+            source: "/resolved/".to_owned(),
+            destination: in_sources(&RepoPath::root()),
+        });
+    }
+
+    fn list_files(&self) -> Vec<&'static str> {
+        match self.build.recipe.proof {
+            Proof::Required => vec!["inputs"],
+            Proof::Omitted => Vec::new(),
+        }
+    }
+
+    fn build_from_layers(&mut self, variant: Variant) -> Result<(), EmitError> {
+        let (reason, stage) = match variant {
+            Variant::Release => (
+                "build: the service's own packages. Without a network, so that nothing comes in that the plan does not \
+                 know; the caches are read and what is written to them is dropped.",
+                "build",
+            ),
+            Variant::Debug => (
+                "debug-build: the same with symbols and without optimisation. Only the target `debug` needs it.",
+                "debug-build",
+            ),
+        };
+        self.stage(reason, "base", stage);
+        if variant == Variant::Debug {
+            let flags = go_flags(self.build, Variant::Debug)?;
+            self.push(Instruction::Env(vec![("GOFLAGS", flags)]));
+        }
+        let pruned = self.is_pruned();
+        if pruned {
+            self.copy_resolved();
+        } else {
+            self.copy_manifests();
+        }
+        let vendor = match &self.build.layout {
+            Layout::Vendored { vendor, .. } => Some(vendor),
+            _ => None,
+        };
+        let sources = copy_sources(&self.build.scope, vendor);
+        self.push(Instruction::CopyContext {
+            sources: sources.into_iter().collect(),
+            exclude: if pruned {
+                PRUNED_EXCLUDES
+            } else {
+                SOURCE_EXCLUDES
+            },
+            destination: in_sources(&RepoPath::root()),
+        });
+        self.target_arguments();
+        let files = self.list_files();
+        let mut mounts = self.tool_mounts(&files, Network::None);
+        if let Some(vendor) = vendor {
+            mounts.push(Mount::Context {
+                source: vendor.clone(),
+                target: in_sources(vendor),
+            });
+        }
+        mounts.push(Mount::Stage {
+            stage: "deps",
+            source: MODULE_CACHE.to_owned(),
+            target: MODULE_CACHE.to_owned(),
+            // Go notes there which go.mod files of a workspace it has read.
+            writes: if self.is_resolved_workspace() {
+                Writes::Discarded
+            } else {
+                Writes::Refused
+            },
+        });
+        mounts.push(Mount::Stage {
+            stage: "deps",
+            source: BUILD_CACHE.to_owned(),
+            target: BUILD_CACHE.to_owned(),
+            writes: Writes::Discarded,
+        });
+        if self.is_resolved_workspace() {
+            mounts.push(Mount::Stage {
+                stage: "resolve",
+                source: format!("{MODULE_CACHE}/cache/download"),
+                target: "/rebake/modules".to_owned(),
+                writes: Writes::Refused,
+            });
+        }
+        let words = self.build_words();
+        self.run(Network::None, mounts, words);
+        Ok(())
+    }
+
+    fn build_words(&self) -> Vec<String> {
+        vec![
+            "build".to_owned(),
+            self.binary(),
+            relative_package(&self.build.module_directory, &self.build.main_directory),
+        ]
+    }
+
+    fn binary(&self) -> String {
+        format!("{BINARIES}/{}", self.build.service)
+    }
+
+    fn build_with_mounts(&mut self, variant: Variant) -> Result<(), EmitError> {
+        let (reason, stage) = match variant {
+            Variant::Release => (
+                "build: everything in one step, with the caches of a builder that stays. Go decides what is still good.",
+                "build",
+            ),
+            Variant::Debug => (
+                "debug-build: the same with symbols and without optimisation. Only the target `debug` needs it.",
+                "debug-build",
+            ),
+        };
+        self.stage(reason, "base", stage);
+        if variant == Variant::Debug {
+            let flags = go_flags(self.build, Variant::Debug)?;
+            self.push(Instruction::Env(vec![("GOFLAGS", flags)]));
+        }
+        self.target_arguments();
+        let network = self.reaches_out();
+        let files = self.list_files();
+        let mut mounts = self.tool_mounts(&files, network);
+        mounts.push(Mount::Context {
+            source: RepoPath::root(),
+            target: SOURCES.to_owned(),
+        });
+        let repository = &self.build.repository;
+        mounts.push(Mount::Cache {
+            id: format!("{repository}-modules"),
+            target: MODULE_CACHE,
+        });
+        mounts.push(Mount::Cache {
+            id: format!("{repository}-build"),
+            target: BUILD_CACHE,
+        });
+        let words = self.build_words();
+        self.run(network, mounts, words);
+        Ok(())
+    }
+
+    fn assets(&mut self) {
+        self.stage(
+            "assets: the files that the image needs beside the binary, each where it belongs.",
+            "base",
+            "assets",
+        );
+        let mut mounts = self.tool_mounts(&["assets"], Network::None);
+        mounts.push(Mount::Context {
+            source: RepoPath::root(),
+            target: SOURCES.to_owned(),
+        });
+        self.run(
+            Network::None,
+            mounts,
+            vec!["assets".to_owned(), WORKING_DIRECTORY.to_owned()],
+        );
+    }
+
+    /// What a bare image lacks: certificates, time zones, users.
+    fn furnish(&mut self, runtime: &Runtime) {
+        match runtime {
+            Runtime::Scratch => {
+                self.copy_linked("furniture", "/out/", "/");
+                self.push(Instruction::Env(vec![(
+                    "ZONEINFO",
+                    "/usr/share/zoneinfo.zip".to_owned(),
+                )]));
+            }
+            Runtime::Alpine => {
+                self.copy_linked(
+                    "furniture",
+                    "/out/usr/share/zoneinfo.zip",
+                    "/usr/share/zoneinfo.zip",
+                );
+                self.push(Instruction::Env(vec![(
+                    "ZONEINFO",
+                    "/usr/share/zoneinfo.zip".to_owned(),
+                )]));
+            }
+            Runtime::DistrolessStatic | Runtime::DistrolessBase | Runtime::Own(_) => {}
+        }
+    }
+
+    fn copy_linked(&mut self, stage: &'static str, source: &str, destination: &str) {
+        self.push(Instruction::CopyStage {
+            stage,
+            link: Link::Linked,
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+        });
+    }
+
+    /// The image for a person who looks into it: a shell, a debugger, and a binary with symbols.
+    fn debug(&mut self) -> Result<(), EmitError> {
+        let runtime = self.build.recipe.runtime.clone();
+        match self.build.recipe.profile {
+            Profile::Layers => self.build_from_layers(Variant::Debug)?,
+            Profile::Mounts => self.build_with_mounts(Variant::Debug)?,
+        }
+        if matches!(runtime, Runtime::Scratch | Runtime::Alpine) {
+            self.stage(
+                "furniture: what the runtime image lacks: certificates, time zones, a user.",
+                "base",
+                "furniture",
+            );
+            let mounts = self.tool_mounts(&[], Network::None);
+            self.run(Network::None, mounts, vec!["furniture".to_owned()]);
+        }
+        self.stage("delve: the debugger.", "base", "delve");
+        self.target_arguments();
+        let mounts = self.tool_mounts(&[], Network::Default);
+        self.run(
+            Network::Default,
+            mounts,
+            vec!["delve".to_owned(), DELVE.to_owned()],
+        );
+        self.stage(
+            "debug: the image with a shell, the debugger and symbols.",
+            runtime.debug_image(),
+            "debug",
+        );
+        if runtime == Runtime::Alpine || runtime == Runtime::Scratch {
+            self.furnish(&Runtime::Alpine);
+        }
+        self.copy_linked("delve", "/out/", "/");
+        self.finish("debug-build");
+        Ok(())
+    }
+
+    fn runtime(&mut self) {
+        let runtime = self.build.recipe.runtime.clone();
+        self.stage(
+            "final: the image.",
+            runtime.image().unwrap_or("scratch"),
+            "final",
+        );
+        self.furnish(&runtime);
+        self.finish("build");
+    }
+
+    fn finish(&mut self, stage: &'static str) {
+        if !self.build.assets.is_empty() {
+            self.copy_linked("assets", "/out/", "/");
+            self.push(Instruction::Workdir(WORKING_DIRECTORY.to_owned()));
+        }
+        let binary = self.binary();
+        self.copy_linked(stage, &format!("/out{binary}"), &binary);
+        self.push(Instruction::User(USER));
+        self.push(Instruction::Entrypoint(vec![binary]));
+    }
+}
+
+fn steps_path() -> RepoPath {
+    RepoPath::root().child(BUILD_FILES).child(STEPS)
+}
+
+fn in_sources(path: &RepoPath) -> String {
+    if path.is_root() {
+        format!("{SOURCES}/")
+    } else {
+        format!("{SOURCES}/{path}")
+    }
+}
+
+/// A package directory as a pattern of the toolchain, from the directory where it runs.
+fn relative_package(module_directory: &RepoPath, main_directory: &RepoPath) -> String {
+    match main_directory.strip_prefix(module_directory) {
+        Some("") | None => ".".to_owned(),
+        Some(rest) => format!("./{rest}"),
+    }
+}
+
+/// The flags of every `go` command of the build.
+fn go_flags(build: &ServiceBuild, variant: Variant) -> Result<String, EmitError> {
+    let mut flags = vec![
+        "-trimpath".to_owned(),
+        "-buildvcs=false".to_owned(),
+        "-modcacherw".to_owned(),
+    ];
+    if !build.tags.is_empty() {
+        let tags: Vec<&str> = build
+            .tags
+            .iter()
+            .map(super::super::target::BuildTag::as_str)
+            .collect();
+        flags.push(format!("-tags={}", tags.join(",")));
+    }
+    let sets =
+        |flag: &BuildFlag, name: &str| flag.as_str().trim_start_matches('-').starts_with(name);
+    match variant {
+        Variant::Release => {
+            if !build.build_flags.iter().any(|flag| sets(flag, "ldflags=")) {
+                flags.push("-ldflags=-s -w".to_owned());
+            }
+            flags.extend(
+                build
+                    .build_flags
+                    .iter()
+                    .map(|flag| flag.as_str().to_owned()),
+            );
+        }
+        Variant::Debug => {
+            let others = build.build_flags.iter();
+            flags.extend(
+                others
+                    .filter(|flag| !sets(flag, "ldflags=") && !sets(flag, "gcflags="))
+                    .map(|flag| flag.as_str().to_owned()),
+            );
+            flags.push("-gcflags=all=-N -l".to_owned());
+        }
+    }
+    let flags = flags
+        .into_iter()
+        .map(quoted_flag)
+        .collect::<Result<Vec<_>, EmitError>>()?;
+    Ok(flags.join(" "))
+}
+
+/// A flag within GOFLAGS, where quotes can't be escaped.
+///
+/// Source: cmd/internal/quoted (`Split`).
+fn quoted_flag(flag: String) -> Result<String, EmitError> {
+    if !flag.contains([' ', '\t', '\'', '"']) {
+        return Ok(flag);
+    }
+    if !flag.contains('\'') {
+        return Ok(format!("'{flag}'"));
+    }
+    if !flag.contains('"') {
+        return Ok(format!("\"{flag}\""));
+    }
+    Err(EmitError::Flag(flag))
+}

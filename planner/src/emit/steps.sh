@@ -1,0 +1,215 @@
+#!/bin/sh
+# The long steps of the Dockerfiles beside this; written by `rebake generate`.
+# It needs a POSIX shell, the usual small tools, and Go.
+set -eu
+export LC_ALL=C
+
+fail() {
+    echo "rebake: $*" >&2
+    exit 1
+}
+
+# The platform that BuildKit builds for, as Go names it.
+platform() {
+    target=$TARGETOS-$TARGETARCH
+    export GOOS="$TARGETOS" GOARCH="$TARGETARCH"
+    case "$TARGETARCH/${TARGETVARIANT:-}" in
+    arm/v*) export GOARM="${TARGETVARIANT#v}" ;;
+    amd64/v*) export GOAMD64="$TARGETVARIANT" ;;
+    arm64/v8) TARGETVARIANT= ;;
+    arm64/v*) export GOARM64="$TARGETVARIANT" ;;
+    esac
+    target=$target${TARGETVARIANT:+-$TARGETVARIANT}
+}
+
+# The files that Go takes of the packages and of all that they import, the standard library aside.
+files_of() {
+    go list -deps -f '{{if not .Standard}}{{.Dir}}
+{{join .GoFiles "\n"}}
+{{join .CgoFiles "\n"}}
+{{join .CFiles "\n"}}
+{{join .CXXFiles "\n"}}
+{{join .MFiles "\n"}}
+{{join .HFiles "\n"}}
+{{join .FFiles "\n"}}
+{{join .SFiles "\n"}}
+{{join .SwigFiles "\n"}}
+{{join .SwigCXXFiles "\n"}}
+{{join .SysoFiles "\n"}}
+{{join .EmbedFiles "\n"}}{{end}}' "$@" |
+        awk '/^\// { directory = $0; next } NF { print directory "/" $0 }'
+}
+
+# The modules that provide the packages of third parties, a line each.
+modules_of() {
+    go list "$@" -f '{{with .Module}}{{if not .Main}}{{if not (and .Replace (not .Replace.Version))}}{{.Path}}{{end}}{{end}}{{end}}' \
+        $(cat /rebake/imports)
+}
+
+# The lines of go.mod for modules, in one order and form.
+lines_of() {
+    [ $# -gt 0 ] || return 0
+    go list -m -f 'require {{.Path}} {{.Version}}{{with .Replace}}
+replace {{$.Path}} {{$.Version}} => {{.Path}}{{with .Version}} {{.}}{{end}}{{end}}' "$@" | sort -u
+}
+
+# The lines of checksum files that a go.mod needs.
+sums_for() {
+    go_mod=$1
+    shift
+    awk 'NR == FNR { if ($1 == "require") keep[$2 " " $3]; if ($1 == "replace" && NF == 6) keep[$5 " " $6]; next }
+        { version = $2; sub(/\/go\.mod$/, "", version) }
+        ($1 " " version) in keep' "$go_mod" "$@" | sort -u
+}
+
+# What of a go.mod changes a build by itself: its head.
+head_of() {
+    awk '{ sub(/[ \t]*\/\/.*/, "") }
+        /^(godebug|exclude) \($/ { block = $1; next }
+        /^\)/ { block = "" }
+        block != "" { sub(/^[ \t]+/, ""); if ($0 != "") print block " " $0; next }
+        /^(module|go|godebug|exclude) / { print }' "$1"
+}
+
+# Keeps of the module cache what compiling needs: source files of linked packages, and small facts about modules.
+trim_modules() {
+    mkdir -p "$GOMODCACHE"
+    if [ "$(go env CGO_ENABLED)" = 1 ]; then
+        # C files include what Go does not list.
+        rm -rf "$GOMODCACHE"/cache/vcs
+        find "$GOMODCACHE"/cache -type f -name '*.zip' -exec rm -f {} +
+        return
+    fi
+    files_of $(cat /rebake/imports) > /tmp/keep
+    find "$GOMODCACHE" -type f ! -name '*.mod' ! -name '*.ziphash' |
+        awk 'NR == FNR { keep[$0]; next } !($0 in keep)' /tmp/keep - |
+        tr '\n' '\0' | xargs -0 rm -f
+    find "$GOMODCACHE" -depth -type d -exec rmdir {} + 2> /dev/null || true
+    mkdir -p "$GOMODCACHE"
+}
+
+# Compares the files that Go takes with those that the plan hashed.
+prove() {
+    [ -e /rebake/inputs ] || return 0
+    list=/rebake/inputs
+    [ ! -d "$list" ] || list=$list/$target
+    files_of "$1" | sed -n 's|^/src/||p' | sort -u > /tmp/taken
+    grep -v '^#' "$list" > /tmp/planned || true
+    if ! cmp -s /tmp/taken /tmp/planned; then
+        comm -23 /tmp/taken /tmp/planned | sed 's/^/rebake: Go takes a file that the plan does not know: /' >&2
+        comm -13 /tmp/taken /tmp/planned | sed 's/^/rebake: the plan knows a file that Go does not take: /' >&2
+        fail 'the plan and Go differ; run rebake generate, and report it if that does not help'
+    fi
+}
+
+step=$1
+shift
+case "$step" in
+
+# resolve DIRECTORY PLATFORMS [MODULE DIRECTORY]...: go.mod and go.sum, cut to what the service links.
+resolve)
+    out=/resolved/$1
+    platforms=$2
+    shift 2
+    mkdir -p "$out"
+    for one in $platforms; do
+        os=${one%%/*} rest=${one#*/}
+        GOOS=$os GOARCH=${rest%%/*} modules_of -deps
+    done | sort -u > /tmp/linked
+    head_of go.mod > "$out/go.mod"
+    : > /tmp/local
+    while [ $# -gt 0 ]; do
+        echo "$1" >> /tmp/local
+        mkdir -p "/resolved/$2"
+        head_of "/src/$2/go.mod" > "/resolved/$2/go.mod"
+        shift 2
+    done
+    lines_of $(cat /tmp/linked /tmp/local) >> "$out/go.mod"
+    : > "$out/go.sum"
+    [ ! -e go.sum ] || sums_for "$out/go.mod" go.sum > "$out/go.sum"
+    ;;
+
+# resolve-workspace PLATFORMS: a module that requires what the service links, and what Go must know of other modules.
+resolve-workspace)
+    mkdir -p /resolved
+    for one in $1; do
+        os=${one%%/*} rest=${one#*/}
+        GOOS=$os GOARCH=${rest%%/*} modules_of -deps
+    done | sort -u > /tmp/linked
+    {
+        echo 'module deps'
+        awk '/^go / { print "go " $2 }' "$GOWORK"
+        lines_of $(cat /tmp/linked)
+    } > /resolved/go.mod
+    find /src -name go.sum -o -name go.work.sum > /tmp/sums
+    sums_for /resolved/go.mod $(cat /tmp/sums) > /resolved/go.sum
+    mkdir -p "$GOMODCACHE/cache/download"
+    find "$GOMODCACHE" -type f ! -name '*.mod' -exec rm -f {} +
+    rm -rf "$GOCACHE"
+    ;;
+
+# deps: the packages of others, compiled.
+deps)
+    platform
+    mkdir -p "$GOCACHE" "$GOMODCACHE"
+    go build $(cat /rebake/imports)
+    trim_modules
+    ;;
+
+# deps-that-stand-alone: the same, where some of these import packages of the tree. Those are left to the build.
+deps-that-stand-alone)
+    platform
+    mkdir -p "$GOCACHE" "$GOMODCACHE"
+    go list -e -deps -f '{{if not (or .Error .DepsErrors .Standard)}}{{.ImportPath}}{{end}}' $(cat /rebake/imports) > /tmp/alone
+    [ ! -s /tmp/alone ] || go build $(cat /tmp/alone)
+    rm -rf "$GOMODCACHE"/cache/vcs
+    ;;
+
+# build OUTPUT PACKAGE: the binary.
+build)
+    platform
+    if [ -d /rebake/modules ]; then
+        # What Go must know of modules that are not linked. Their checksums were verified when they came.
+        export GOPROXY=file:///rebake/modules GONOPROXY=none GOSUMDB=off
+    fi
+    prove "$2"
+    mkdir -p "/out$(dirname "$1")"
+    go build -o "/out$1" "$2"
+    ;;
+
+# assets DIRECTORY: each file of the list where it belongs, with a mode that does not depend on the checkout.
+assets)
+    while IFS="$(printf '\t')" read -r mode source destination; do
+        mkdir -p "$(dirname "/out$1/$destination")"
+        cp -L "/src/$source" "/out$1/$destination"
+        chmod "$mode" "/out$1/$destination"
+    done < /rebake/assets
+    ;;
+
+# furniture: what programs expect of a system.
+furniture)
+    mkdir -p /out/etc/ssl/certs /out/usr/share
+    cp -L /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/
+    cp "$(go env GOROOT)/lib/time/zoneinfo.zip" /out/usr/share/
+    echo 'root:x:0:0:root:/root:/sbin/nologin' > /out/etc/passwd
+    echo 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin' >> /out/etc/passwd
+    echo 'root:x:0:' > /out/etc/group
+    echo 'nonroot:x:65532:' >> /out/etc/group
+    mkdir -p /out/home/nonroot
+    chown 65532:65532 /out/home/nonroot
+    mkdir -m 1777 /out/tmp
+    ;;
+
+# delve MODULE@VERSION: the debugger.
+delve)
+    platform
+    mkdir -p /tmp/delve
+    cd /tmp/delve
+    export GOWORK=off CGO_ENABLED=0 GOFLAGS=-trimpath
+    go mod init delve
+    go get -tool "$1"
+    go build -o /out/usr/local/bin/dlv "${1%@*}"
+    ;;
+
+*) fail "there is no step $step" ;;
+esac
