@@ -36,7 +36,8 @@ pub(super) enum Instruction {
     /// `COPY` of paths of the context.
     CopyContext {
         sources: Vec<RepoPath>,
-        exclude: &'static [&'static str],
+        /// Paths that are left out.
+        exclude: Vec<RepoPath>,
         destination: String,
     },
     /// `COPY --from`.
@@ -147,8 +148,15 @@ fn render_instruction(text: &mut String, instruction: &Instruction) -> Result<()
             destination,
         } => {
             text.push_str("COPY --parents ");
-            for pattern in *exclude {
-                let _ = write!(text, "--exclude={pattern} ");
+            for path in exclude {
+                // A flag has no quotes; a path that would need them is only copied in vain.
+                if path
+                    .as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+~@".contains(&byte))
+                {
+                    let _ = write!(text, "--exclude={path} ");
+                }
             }
             let mut words = sources
                 .iter()
@@ -319,7 +327,7 @@ mod tests {
     fn copy(source: &str) -> Result<String, EmitError> {
         render(&[Instruction::CopyContext {
             sources: vec![path(source)],
-            exclude: &[],
+            exclude: Vec::new(),
             destination: "/src/".to_owned(),
         }])
     }

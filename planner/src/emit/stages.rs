@@ -35,9 +35,6 @@ const USER: &str = "65532:65532";
 /// The debugger of the `debug` target.
 const DELVE: &str = "github.com/go-delve/delve/cmd/dlv@v1.26.1";
 
-const SOURCE_EXCLUDES: &[&str] = &[".rebake", ".git"];
-const PRUNED_EXCLUDES: &[&str] = &["**/go.mod", "**/go.sum", ".rebake", ".git"];
-
 /// The instructions of a service's Dockerfile.
 pub(super) fn instructions(build: &ServiceBuild) -> Result<Vec<Instruction>, EmitError> {
     let mut dockerfile = Dockerfile {
@@ -50,8 +47,10 @@ pub(super) fn instructions(build: &ServiceBuild) -> Result<Vec<Instruction>, Emi
     dockerfile.base()?;
     match build.recipe.profile {
         Profile::Layers => {
+            dockerfile.manifests();
             dockerfile.resolve();
             dockerfile.deps();
+            dockerfile.sources();
             dockerfile.build_from_layers(Variant::Release)?;
         }
         Profile::Mounts => dockerfile.build_with_mounts(Variant::Release)?,
@@ -222,47 +221,48 @@ impl Dockerfile<'_> {
         platforms.join(" ")
     }
 
-    fn copy_manifests(&mut self) {
+    /// All manifests as they are, where several stages need them so.
+    fn manifests(&mut self) {
+        self.stage(
+            "manifests: all of them, as Go needs them to load any package.",
+            "base",
+            "manifests",
+        );
         let sources = self.build.layout.manifests().iter().cloned();
         self.push(Instruction::CopyContext {
             sources: sources.collect(),
-            exclude: &[],
+            exclude: Vec::new(),
             destination: in_sources(&RepoPath::root()),
         });
     }
 
     fn resolve(&mut self) {
         let network = self.reaches_out();
-        if self.is_pruned() {
-            let Layout::Module { linked, .. } = &self.build.layout else {
-                return;
-            };
-            self.stage(
-                "resolve: go.mod and go.sum, cut to the modules that this service links. What follows sees no edit that \
-                 concerns others.",
-                "base",
-                "resolve",
-            );
-            self.copy_manifests();
+        let (reason, words) = if self.is_pruned() {
             let mut words = vec![
                 "resolve".to_owned(),
                 self.build.module_directory.to_string(),
                 self.platforms(),
             ];
-            for (module_path, directory) in linked {
-                words.extend([module_path.clone(), directory.to_string()]);
+            if let Layout::Module { linked, .. } = &self.build.layout {
+                for (module_path, directory) in linked {
+                    words.extend([module_path.clone(), directory.to_string()]);
+                }
             }
-            self.run(network, self.tool_mounts(&["imports"], network), words);
+            (
+                "resolve: go.mod and go.sum, cut to what this service links. What follows sees no edit for others.",
+                words,
+            )
         } else if self.is_resolved_workspace() {
-            self.stage(
+            (
                 "resolve: the modules that this service links, at the versions that the workspace selects.",
-                "base",
-                "resolve",
-            );
-            self.copy_manifests();
-            let words = vec!["resolve-workspace".to_owned(), self.platforms()];
-            self.run(network, self.tool_mounts(&["imports"], network), words);
-        }
+                vec!["resolve-workspace".to_owned(), self.platforms()],
+            )
+        } else {
+            return;
+        };
+        self.stage(reason, "manifests", "resolve");
+        self.run(network, self.tool_mounts(&["imports"], network), words);
     }
 
     fn target_arguments(&mut self) {
@@ -275,32 +275,21 @@ impl Dockerfile<'_> {
 
     fn deps(&mut self) {
         let network = self.reaches_out();
+        let from_resolved = self.is_pruned() || self.is_resolved_workspace();
         self.stage(
             "deps: the packages of others, compiled. This layer stays as long as they do.",
-            "base",
+            if from_resolved { "base" } else { "manifests" },
             "deps",
         );
         let mut mounts = self.tool_mounts(&["imports"], network);
         if self.is_pruned() {
-            self.copy_resolved();
+            self.copy_resolved(in_sources(&RepoPath::root()));
         } else if self.is_resolved_workspace() {
             self.push(Instruction::Env(vec![("GOWORK", "off".to_owned())]));
             self.push(Instruction::Workdir("/deps".to_owned()));
-            self.push(Instruction::CopyStage {
-                stage: "resolve",
-                link: Link::Stacked,
-                source: "/resolved/".to_owned(),
-                destination: "/deps/".to_owned(),
-            });
-        } else {
-            self.copy_manifests();
-            if let Layout::Vendored { vendor, .. } = &self.build.layout {
-                mounts.push(Mount::Context {
-                    source: vendor.clone(),
-                    target: in_sources(vendor),
-                });
-            }
+            self.copy_resolved("/deps/".to_owned());
         }
+        mounts.extend(self.vendor_mount());
         self.target_arguments();
         let step = match self.build.back_edges {
             BackEdges::None => "deps",
@@ -309,11 +298,59 @@ impl Dockerfile<'_> {
         self.run(network, mounts, vec![step.to_owned()]);
     }
 
-    fn copy_resolved(&mut self) {
+    fn copy_resolved(&mut self, destination: String) {
         self.push(Instruction::CopyStage {
             stage: "resolve",
             link: Link::Stacked,
             source: "/resolved/".to_owned(),
+            destination,
+        });
+    }
+
+    /// Vendored sources are seen where they are, and not copied.
+    fn vendor_mount(&self) -> Option<Mount> {
+        match &self.build.layout {
+            Layout::Vendored { vendor, .. } => Some(Mount::Context {
+                source: vendor.clone(),
+                target: in_sources(vendor),
+            }),
+            Layout::Module { .. } | Layout::Workspace { .. } => None,
+        }
+    }
+
+    fn sources(&mut self) {
+        let pruned = self.is_pruned();
+        self.stage(
+            "sources: what this service is made of; the ignore file says it to the file.",
+            if pruned { "base" } else { "manifests" },
+            "sources",
+        );
+        if pruned {
+            self.copy_resolved(in_sources(&RepoPath::root()));
+        }
+        let vendor = match &self.build.layout {
+            Layout::Vendored { vendor, .. } => Some(vendor),
+            Layout::Module { .. } | Layout::Workspace { .. } => None,
+        };
+        let sources = copy_sources(&self.build.scope, vendor);
+        let mut exclude: Vec<RepoPath> = Vec::new();
+        if sources.contains(&RepoPath::root()) {
+            exclude.extend([RepoPath::root().child(BUILD_FILES)]);
+            exclude.extend(vendor.cloned());
+        }
+        self.push(Instruction::CopyContext {
+            sources: sources.into_iter().collect(),
+            exclude: if pruned {
+                self.build
+                    .layout
+                    .manifests()
+                    .iter()
+                    .cloned()
+                    .chain(exclude)
+                    .collect()
+            } else {
+                exclude
+            },
             destination: in_sources(&RepoPath::root()),
         });
     }
@@ -326,51 +363,13 @@ impl Dockerfile<'_> {
     }
 
     fn build_from_layers(&mut self, variant: Variant) -> Result<(), EmitError> {
-        let (reason, stage) = match variant {
-            Variant::Release => (
-                "build: the service's own packages. Without a network, so that nothing comes in that the plan does not \
-                 know; the caches are read and what is written to them is dropped.",
-                "build",
-            ),
-            Variant::Debug => (
-                "debug-build: the same with symbols and without optimisation. Only the target `debug` needs it.",
-                "debug-build",
-            ),
-        };
-        self.stage(reason, "base", stage);
-        if variant == Variant::Debug {
-            let flags = go_flags(self.build, Variant::Debug)?;
-            self.push(Instruction::Env(vec![("GOFLAGS", flags)]));
-        }
-        let pruned = self.is_pruned();
-        if pruned {
-            self.copy_resolved();
-        } else {
-            self.copy_manifests();
-        }
-        let vendor = match &self.build.layout {
-            Layout::Vendored { vendor, .. } => Some(vendor),
-            _ => None,
-        };
-        let sources = copy_sources(&self.build.scope, vendor);
-        self.push(Instruction::CopyContext {
-            sources: sources.into_iter().collect(),
-            exclude: if pruned {
-                PRUNED_EXCLUDES
-            } else {
-                SOURCE_EXCLUDES
-            },
-            destination: in_sources(&RepoPath::root()),
-        });
-        self.target_arguments();
-        let files = self.list_files();
-        let mut mounts = self.tool_mounts(&files, Network::None);
-        if let Some(vendor) = vendor {
-            mounts.push(Mount::Context {
-                source: vendor.clone(),
-                target: in_sources(vendor),
-            });
-        }
+        self.build_stage(
+            "build: the service's own packages. Nothing comes in from outside, and writes to the caches are dropped.",
+            "sources",
+            variant,
+        )?;
+        let mut mounts = self.tool_mounts(&self.list_files(), Network::None);
+        mounts.extend(self.vendor_mount());
         mounts.push(Mount::Stage {
             stage: "deps",
             source: MODULE_CACHE.to_owned(),
@@ -391,13 +390,30 @@ impl Dockerfile<'_> {
         if self.is_resolved_workspace() {
             mounts.push(Mount::Stage {
                 stage: "resolve",
-                source: format!("{MODULE_CACHE}/cache/download"),
+                source: MODULE_CACHE.to_owned(),
                 target: "/rebake/modules".to_owned(),
                 writes: Writes::Refused,
             });
         }
         let words = self.build_words();
         self.run(Network::None, mounts, words);
+        Ok(())
+    }
+
+    fn build_stage(&mut self, reason: &str, base: &str, variant: Variant) -> Result<(), EmitError> {
+        match variant {
+            Variant::Release => self.stage(reason, base, "build"),
+            Variant::Debug => {
+                self.stage(
+                    "debug-build: the same with symbols and without optimisation. Only the target `debug` needs it.",
+                    base,
+                    "debug-build",
+                );
+                let flags = go_flags(self.build, Variant::Debug)?;
+                self.push(Instruction::Env(vec![("GOFLAGS", flags)]));
+            }
+        }
+        self.target_arguments();
         Ok(())
     }
 
@@ -414,22 +430,11 @@ impl Dockerfile<'_> {
     }
 
     fn build_with_mounts(&mut self, variant: Variant) -> Result<(), EmitError> {
-        let (reason, stage) = match variant {
-            Variant::Release => (
-                "build: everything in one step, with the caches of a builder that stays. Go decides what is still good.",
-                "build",
-            ),
-            Variant::Debug => (
-                "debug-build: the same with symbols and without optimisation. Only the target `debug` needs it.",
-                "debug-build",
-            ),
-        };
-        self.stage(reason, "base", stage);
-        if variant == Variant::Debug {
-            let flags = go_flags(self.build, Variant::Debug)?;
-            self.push(Instruction::Env(vec![("GOFLAGS", flags)]));
-        }
-        self.target_arguments();
+        self.build_stage(
+            "build: everything in one step, with the caches of a builder that stays. Go decides what is still good.",
+            "base",
+            variant,
+        )?;
         let network = self.reaches_out();
         let files = self.list_files();
         let mut mounts = self.tool_mounts(&files, network);

@@ -71,6 +71,17 @@ head_of() {
         /^(module|go|godebug|exclude) / { print }' "$1"
 }
 
+# Removes all of the module cache but the files in a list and small facts about modules. Of a module that was looked into
+# in vain the empty directory stays, so that Go does not want it again.
+keep_modules() {
+    mkdir -p "$GOMODCACHE"
+    find "$GOMODCACHE" -type f ! -name '*.mod' ! -name '*.ziphash' |
+        awk 'NR == FNR { keep[$0]; next } !($0 in keep)' "$1" - |
+        tr '\n' '\0' | xargs -0 rm -f
+    find "$GOMODCACHE" -depth -type d ! -name '*@*' -exec rmdir {} + 2> /dev/null || true
+    mkdir -p "$GOMODCACHE"
+}
+
 # Keeps of the module cache what compiling needs: source files of linked packages, and small facts about modules.
 trim_modules() {
     mkdir -p "$GOMODCACHE"
@@ -80,12 +91,8 @@ trim_modules() {
         find "$GOMODCACHE"/cache -type f -name '*.zip' -exec rm -f {} +
         return
     fi
-    files_of $(cat /rebake/imports) > /tmp/keep
-    find "$GOMODCACHE" -type f ! -name '*.mod' ! -name '*.ziphash' |
-        awk 'NR == FNR { keep[$0]; next } !($0 in keep)' /tmp/keep - |
-        tr '\n' '\0' | xargs -0 rm -f
-    find "$GOMODCACHE" -depth -type d -exec rmdir {} + 2> /dev/null || true
-    mkdir -p "$GOMODCACHE"
+    { echo "$GOMODCACHE"; files_of $(cat /rebake/imports); } > /tmp/keep
+    keep_modules /tmp/keep
 }
 
 # Compares the files that Go takes with those that the plan hashed.
@@ -143,8 +150,8 @@ resolve-workspace)
     } > /resolved/go.mod
     find /src -name go.sum -o -name go.work.sum > /tmp/sums
     sums_for /resolved/go.mod $(cat /tmp/sums) > /resolved/go.sum
-    mkdir -p "$GOMODCACHE/cache/download"
-    find "$GOMODCACHE" -type f ! -name '*.mod' -exec rm -f {} +
+    echo "$GOMODCACHE" > /tmp/keep
+    keep_modules /tmp/keep
     rm -rf "$GOCACHE"
     ;;
 
@@ -168,10 +175,8 @@ deps-that-stand-alone)
 # build OUTPUT PACKAGE: the binary.
 build)
     platform
-    if [ -d /rebake/modules ]; then
-        # What Go must know of modules that are not linked. Their checksums were verified when they came.
-        export GOPROXY=file:///rebake/modules GONOPROXY=none GOSUMDB=off
-    fi
+    # What Go must know of the modules of a workspace that are not linked.
+    [ ! -d /rebake/modules ] || cp -R /rebake/modules/. "$GOMODCACHE/"
     prove "$2"
     mkdir -p "/out$(dirname "$1")"
     go build -o "/out$1" "$2"
