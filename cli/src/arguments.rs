@@ -49,9 +49,9 @@ pub(crate) enum Verb {
     Diff(DiffArguments),
     /// Draw the modules and packages that the services are made of.
     Graph(GraphArguments),
-    /// Write a Dockerfile for each service that sees only what it needs, and a bake file for all.
+    /// Write a scoped Dockerfile for each service, and a bake file.
     ///
-    /// The files go to `.rebake`: keep them under version control, and let CI run `rebake generate --check`.
+    /// A build sees only what its service needs. The files go to `.rebake`: keep them under version control, and let CI check them with the flag for that.
     Generate(GenerateArguments),
     /// Write a commented rebake.toml with what was found.
     Init(InitArguments),

@@ -23,6 +23,7 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
         "graph",
         "init",
         "demo",
+        "generate",
         "explain",
         "completions",
         "man",

@@ -82,7 +82,7 @@ affects = "all"
 
 #[test]
 fn every_fault_is_reported_with_its_place() {
-    let cases: [(&str, &[&str]); 16] = [
+    let cases: [(&str, &[&str]); 17] = [
         (
             "[[rule]]\npaths = [\"a\"]\naffects = \"some\"",
             &[
@@ -122,7 +122,7 @@ fn every_fault_is_reported_with_its_place() {
         (
             "colour = 1",
             &[
-                "1:1 unknown-key: unknown key `colour`; known keys are back-edges, build-flags, cgo, go, groups, platforms, rule, service, services, tags",
+                "1:1 unknown-key: unknown key `colour`; known keys are back-edges, build-flags, cgo, credentials, go, go-image, gonosumdb, goprivate, goproxy, groups, platforms, profile, prove, rule, runtime, service, services, tags, version-variable",
             ],
         ),
         (
@@ -164,6 +164,15 @@ fn every_fault_is_reported_with_its_place() {
             "build-flags = [\"-tags=x\"]",
             &[
                 "1:16 invalid-value: the build flag `-tags=x` would change which files are built; use the key `tags`",
+            ],
+        ),
+        (
+            "runtime = \"Alpine\"\nprofile = \"fast\"\nprove = 1\ngoproxy = \"https://a:b@c\"",
+            &[
+                "1:11 invalid-value: `Alpine` is no image reference: a part of its name is not made of lower-case letters and digits, separated by `.`, `_`, `__` or dashes",
+                "2:11 invalid-value: `fast` is no profile; there are `layers` and `mounts`",
+                "3:9 invalid-value: `prove` is true or false, not a value of type integer",
+                "4:11 invalid-value: `https://a:b@c` is no list of module sources: it holds a user or a password, which would be readable in the image; use a secret",
             ],
         ),
         (

@@ -77,16 +77,16 @@ fn the_digest_of_the_sample_is_frozen() {
     let keys = image_keys(&sample());
     assert_eq!(
         keys.dependency.to_hex(),
-        "a15defad2fd5931291ee5253f949ea76c54423c3dbfdb8657962fe37d2c16869"
+        "c56da99f3cbebb8287de5d3e9c57e29ecd61088baa4c4b7b68c6cf9ec473f534"
     );
     assert_eq!(
         keys.image.to_hex(),
-        "b3816d9de9b12e7b3c1ea32dc3a256227b9c929a30a98ab1d97487ea37195140"
+        "e45d9f08c24c4db957ec4502bd8ac5c94ab5fbcf8298710ec7d625651592e53e"
     );
     let tag = service_tag([("linux/amd64", keys.image)]);
     assert_eq!(
         tag.to_string(),
-        "k-89d7e1612a21fcdcdbed667764c84d57400cae56e7020be1036d19621733682d"
+        "k-eba67a2949e72427877ad663cebe3d0585b4e92057b04754a5c79d2300d87c10"
     );
 }
 

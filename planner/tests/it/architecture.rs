@@ -24,6 +24,8 @@ const ORDER: &[&[&str]] = &[
     // A build tag has the syntax of a constraint's.
     &["parse::constraint"],
     &["target"],
+    // An image is named after the Go release.
+    &["recipe"],
     &["tree"],
     &["digest"],
     &["parse"],
@@ -36,6 +38,7 @@ const ORDER: &[&[&str]] = &[
     &["inputs"],
     &["hash"],
     &["decide"],
+    &["emit"],
     &["plan"],
     &["wire"],
 ];
