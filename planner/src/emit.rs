@@ -160,7 +160,7 @@ pub fn emit_service(build: &ServiceBuild) -> Result<Vec<EmittedFile>, EmitError>
     let visible: Vec<RepoPath> = visible.into_iter().collect();
     files.push(EmittedFile {
         path: directory.child("Dockerfile.dockerignore"),
-        text: ignore_file::render(&build.scope, build.layout.manifests(), &visible)?,
+        text: ignore_file::render(&build.scope, build.cgo, build.layout.manifests(), &visible)?,
     });
     files.sort();
     Ok(files)

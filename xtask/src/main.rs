@@ -8,10 +8,12 @@
     reason = "a developer's command line: its results go to stdout and its failures to stderr"
 )]
 
+mod builder;
 mod checkout;
 mod differential;
 mod fixture_answers;
 mod generated;
+mod images;
 mod mutate;
 mod oracle;
 mod replay;
@@ -39,6 +41,8 @@ enum Task {
     Differential(differential::Arguments),
     /// Change one file at a time, and hold every verdict to the Go toolchain.
     Mutate(mutate::Arguments),
+    /// Build the emitted Dockerfiles with BuildKit, and compare the binaries with `go build`.
+    Images(images::Arguments),
     /// Walk the history of checkouts, and hold every verdict to the Go toolchain.
     Replay(replay::Arguments),
     /// Record what the Go toolchain says about the sample monorepos, or check the recording.
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
     let outcome = match CommandLine::parse().task {
         Task::Oracle(arguments) => print_oracle(&arguments),
         Task::Differential(arguments) => differential::run(&arguments),
+        Task::Images(arguments) => images::run(&arguments),
         Task::Replay(arguments) => replay::run(&arguments),
         Task::Mutate(arguments) => mutate::run(&arguments),
         Task::Fixtures(arguments) => fixture_answers::run(&arguments),

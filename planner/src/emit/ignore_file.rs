@@ -9,7 +9,7 @@
 //! Source: moby/patternmatcher (`patternmatcher.go`, `ignorefile.go`).
 
 use super::{EmitError, dockerfile::refuse, service_build::Scope};
-use crate::path::RepoPath;
+use crate::{path::RepoPath, target::Cgo};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many lines of patterns an ignore file may have. Builders refuse about 490 patterns in one build, and each path
@@ -79,6 +79,7 @@ fn next_whole(directories: &Directories) -> Option<RepoPath> {
 /// The lines of the ignore file.
 pub(super) fn render(
     scope: &Scope,
+    cgo: Cgo,
     manifests: &BTreeSet<RepoPath>,
     own_files: &[RepoPath],
 ) -> Result<String, EmitError> {
@@ -100,12 +101,10 @@ pub(super) fn render(
             }
             continue;
         }
-        // Whatever Go may take of a package's directory has a name with a dot behind the first character, unless it is
-        // embedded.
         let names = if scope.embedding.contains(directory) {
             "*"
         } else {
-            "?*.*"
+            names_that_go_may_take(cgo)
         };
         let prefix = if directory.is_root() {
             String::new()
@@ -131,6 +130,19 @@ pub(super) fn render(
     }
     lines.push(String::new());
     Ok(lines.join("\n"))
+}
+
+/// All names in a package's directory that Go may take without embedding: so what the plan missed would be seen, and make
+/// the build fail. None starts with a dot.
+///
+/// Source: go/build/build.go (`matchFile`, `fileListForExt`).
+fn names_that_go_may_take(cgo: Cgo) -> &'static str {
+    match cgo {
+        // .go, .h, .s, .syso
+        Cgo::Disabled => "?*.[ghs]*",
+        // Also .c, .cc, .cpp, .cxx, .f, .F, .for, .f90, .hh, .hpp, .hxx, .m, .S, .sx, .swig, .swigcxx
+        Cgo::Enabled => "?*.[cfghmsFS]*",
+    }
 }
 
 /// A path as a pattern that matches nothing else.
@@ -194,16 +206,16 @@ mod tests {
             files: paths(&["!d/x*", "$e"]),
             ..Scope::default()
         };
-        let text = render(&scope, &paths(&["go.mod"]), &[]).unwrap();
+        let text = render(&scope, Cgo::Disabled, &paths(&["go.mod"]), &[]).unwrap();
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(
             lines,
             [
                 "**",
-                "!/#c/?*.*",
-                "/#c/?*.*/*",
-                "!a\\[b\\]/?*.*",
-                "a\\[b\\]/?*.*/*",
+                "!/#c/?*.[ghs]*",
+                "/#c/?*.[ghs]*/*",
+                "!a\\[b\\]/?*.[ghs]*",
+                "a\\[b\\]/?*.[ghs]*/*",
                 "**/*_test.go",
                 "!/!d/x\\*",
                 "!$e",
@@ -214,6 +226,6 @@ mod tests {
             files: paths(&["a\nb"]),
             ..Scope::default()
         };
-        assert!(render(&scope, &BTreeSet::new(), &[]).is_err());
+        assert!(render(&scope, Cgo::Disabled, &BTreeSet::new(), &[]).is_err());
     }
 }

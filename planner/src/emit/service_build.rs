@@ -78,6 +78,15 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// The directory of go.work, where there is one that counts.
+    pub fn workspace(&self) -> Option<&RepoPath> {
+        match self {
+            Self::Module { .. } => None,
+            Self::Workspace { directory, .. } => Some(directory),
+            Self::Vendored { workspace, .. } => workspace.as_ref(),
+        }
+    }
+
     /// The manifests that the toolchain reads.
     pub fn manifests(&self) -> &BTreeSet<RepoPath> {
         match self {

@@ -120,7 +120,7 @@ impl Dockerfile<'_> {
             Cgo::Disabled => "0",
             Cgo::Enabled => "1",
         };
-        let workspace = match self.workspace() {
+        let workspace = match build.layout.workspace() {
             Some(directory) => in_sources(&directory.child("go.work")),
             None => "off".to_owned(),
         };
@@ -146,14 +146,6 @@ impl Dockerfile<'_> {
         self.push(Instruction::Env(settings));
         self.push(Instruction::Workdir(in_sources(&build.module_directory)));
         Ok(())
-    }
-
-    fn workspace(&self) -> Option<&RepoPath> {
-        match &self.build.layout {
-            Layout::Module { .. } => None,
-            Layout::Workspace { directory, .. } => Some(directory),
-            Layout::Vendored { workspace, .. } => workspace.as_ref(),
-        }
     }
 
     /// Whether go.mod and go.sum are cut to what the service links.

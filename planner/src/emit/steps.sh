@@ -95,6 +95,11 @@ trim_modules() {
     keep_modules /tmp/keep
 }
 
+# The lines of one file that another lacks.
+only_in() {
+    awk 'FILENAME == ARGV[1] { other[$0]; next } !($0 in other)' "$2" "$1"
+}
+
 # Compares the files that Go takes with those that the plan hashed.
 prove() {
     [ -e /rebake/inputs ] || return 0
@@ -103,8 +108,8 @@ prove() {
     files_of "$1" | sed -n 's|^/src/||p' | sort -u > /tmp/taken
     grep -v '^#' "$list" > /tmp/planned || true
     if ! cmp -s /tmp/taken /tmp/planned; then
-        comm -23 /tmp/taken /tmp/planned | sed 's/^/rebake: Go takes a file that the plan does not know: /' >&2
-        comm -13 /tmp/taken /tmp/planned | sed 's/^/rebake: the plan knows a file that Go does not take: /' >&2
+        only_in /tmp/taken /tmp/planned | sed 's/^/rebake: Go takes a file that the plan does not know: /' >&2
+        only_in /tmp/planned /tmp/taken | sed 's/^/rebake: the plan knows a file that Go does not take: /' >&2
         fail 'the plan and Go differ; run rebake generate, and report it if that does not help'
     fi
 }

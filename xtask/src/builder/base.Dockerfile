@@ -1,0 +1,24 @@
+FROM scratch AS tools
+COPY --from=busybox busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+
+FROM tools AS golang
+COPY --from=goroot . /usr/local/go
+COPY --from=certificates ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+RUN mkdir -p /root /go && mkdir -m 1777 /tmp
+ENV PATH=/usr/local/go/bin:/bin GOTOOLCHAIN=local GOPATH=/go
+WORKDIR /go
+
+FROM scratch AS static
+COPY --from=certificates ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=zones . /usr/share/zoneinfo
+COPY passwd /etc/passwd
+COPY --chmod=1777 tmp /tmp
+
+FROM static AS debug
+COPY --from=busybox busybox /busybox/busybox
+RUN ["/busybox/busybox", "--install", "-s", "/busybox"]
+ENV PATH=/usr/local/bin:/usr/bin:/bin:/busybox
+
+FROM tools AS alpine
+COPY --from=certificates ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
