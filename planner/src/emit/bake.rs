@@ -51,6 +51,7 @@ pub(super) fn render(builds: &[Build], groups: &ServiceGroups) -> String {
         (CACHE_FROM, ""),
         (CACHE_TO, ""),
         ("SOURCE_DATE_EPOCH", "0"),
+        ("VERSION", "dev"),
     ] {
         variables.insert(name.to_owned(), json!({ "default": default }));
     }
@@ -118,6 +119,9 @@ fn target(build: &Build, variable: &str) -> Value {
             let mut platforms: Vec<String> =
                 emitted.listed.keys().map(ToString::to_string).collect();
             platforms.sort();
+            if emitted.recipe.version_variable.is_some() {
+                target["args"]["VERSION"] = json!("${VERSION}");
+            }
             target["secret"] = json!(secrets(emitted.recipe.credentials));
             target["ssh"] = json!(agents(emitted.recipe.credentials));
             (".".to_owned(), dockerfile, platforms)

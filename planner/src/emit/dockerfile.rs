@@ -29,6 +29,8 @@ pub(super) enum Instruction {
     },
     /// `ARG`, without a value.
     Arg(Vec<&'static str>),
+    /// `ARG` with a value.
+    ArgOr(&'static str, &'static str),
     /// `ENV`.
     Env(Vec<(&'static str, String)>),
     /// `WORKDIR`.
@@ -131,6 +133,9 @@ fn render_instruction(text: &mut String, instruction: &Instruction) -> Result<()
         }
         Instruction::Arg(names) => {
             let _ = write!(text, "ARG {}", names.join(" "));
+        }
+        Instruction::ArgOr(name, value) => {
+            let _ = write!(text, "ARG {name}={value}");
         }
         Instruction::Env(settings) => {
             let settings = settings

@@ -97,7 +97,7 @@ pub(super) fn render(
             if directory.is_root() {
                 lines.push("!**".to_owned());
             } else {
-                lines.push(format!("!{}", escaped(directory)?));
+                lines.push(format!("!{}/**", escaped(directory)?));
             }
             continue;
         }
@@ -122,7 +122,12 @@ pub(super) fn render(
     if directories.whole.contains(&RepoPath::root()) {
         lines.extend([".git".to_owned(), ".rebake".to_owned()]);
     }
-    for path in scope.embedded.iter().chain(&scope.files) {
+    // A directory by its name would not let in what lies in it where a line above let in the directory alone: a pattern
+    // that changes nothing for a directory is not tried for it, and then not remembered for what it holds.
+    for path in &scope.embedded {
+        lines.push(format!("!{}/**", escaped(path)?));
+    }
+    for path in &scope.files {
         lines.push(format!("!{}", escaped(path)?));
     }
     for path in manifests.iter().chain(own_files) {
@@ -197,6 +202,19 @@ mod tests {
         let directories = limit_directories(&packages, 1);
         assert_eq!(directories.whole, paths(&["."]));
         assert!(directories.exact.is_empty());
+    }
+
+    #[test]
+    fn embedded_directories_are_let_in_with_all_that_they_hold() {
+        let scope = Scope {
+            packages: paths(&["a"]),
+            embedding: paths(&["a"]),
+            embedded: paths(&["a/static"]),
+            ..Scope::default()
+        };
+        let text = render(&scope, Cgo::Disabled, &BTreeSet::new(), &[]).unwrap();
+        let lines: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(lines, ["!a/*", "a/*/*", "**/*_test.go", "!a/static/**"]);
     }
 
     #[test]

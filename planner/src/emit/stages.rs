@@ -387,9 +387,24 @@ impl Dockerfile<'_> {
                 writes: Writes::Refused,
             });
         }
-        let words = self.build_words();
-        self.run(Network::None, mounts, words);
+        if self.build.recipe.version_variable.is_some() && variant == Variant::Release {
+            self.comment("What can be done before the version is known is done before.");
+            let words = vec!["compile".to_owned(), self.package()];
+            self.run(Network::None, mounts.clone(), words);
+        }
+        self.finish_build(Network::None, mounts, variant);
         Ok(())
+    }
+
+    /// Links the binary, stamped with the version where that is wanted. Nothing before sees the version.
+    fn finish_build(&mut self, network: Network, mounts: Vec<Mount>, variant: Variant) {
+        let mut words = vec!["build".to_owned(), self.binary(), self.package()];
+        if let Some(variable) = &self.build.recipe.version_variable {
+            words.push(variable.as_str().to_owned());
+            words.push(link_flags(self.build, variant));
+            self.push(Instruction::ArgOr("VERSION", "dev"));
+        }
+        self.run(network, mounts, words);
     }
 
     fn build_stage(&mut self, reason: &str, base: &str, variant: Variant) -> Result<(), EmitError> {
@@ -409,12 +424,8 @@ impl Dockerfile<'_> {
         Ok(())
     }
 
-    fn build_words(&self) -> Vec<String> {
-        vec![
-            "build".to_owned(),
-            self.binary(),
-            relative_package(&self.build.module_directory, &self.build.main_directory),
-        ]
+    fn package(&self) -> String {
+        relative_package(&self.build.module_directory, &self.build.main_directory)
     }
 
     fn binary(&self) -> String {
@@ -443,8 +454,7 @@ impl Dockerfile<'_> {
             id: format!("{repository}-build"),
             target: BUILD_CACHE,
         });
-        let words = self.build_words();
-        self.run(network, mounts, words);
+        self.finish_build(network, mounts, variant);
         Ok(())
     }
 
@@ -580,6 +590,28 @@ fn relative_package(module_directory: &RepoPath, main_directory: &RepoPath) -> S
     }
 }
 
+/// Whether a flag is `-name=…`.
+fn sets(flag: &BuildFlag, name: &str) -> bool {
+    let flag = flag.as_str().trim_start_matches('-');
+    flag.split_once('=').is_some_and(|(set, _)| set == name)
+}
+
+/// What the linker is told: the user's flags, else to leave out symbols that only a debugger reads.
+fn link_flags(build: &ServiceBuild, variant: Variant) -> String {
+    if variant == Variant::Debug {
+        return String::new();
+    }
+    let mut set = build
+        .build_flags
+        .iter()
+        .filter(|flag| sets(flag, "ldflags"));
+    // The last one counts.
+    let given = set
+        .next_back()
+        .and_then(|flag| flag.as_str().split_once('='));
+    given.map_or("-s -w", |(_, value)| value).to_owned()
+}
+
 /// The flags of every `go` command of the build.
 fn go_flags(build: &ServiceBuild, variant: Variant) -> Result<String, EmitError> {
     let mut flags = vec![
@@ -595,11 +627,9 @@ fn go_flags(build: &ServiceBuild, variant: Variant) -> Result<String, EmitError>
             .collect();
         flags.push(format!("-tags={}", tags.join(",")));
     }
-    let sets =
-        |flag: &BuildFlag, name: &str| flag.as_str().trim_start_matches('-').starts_with(name);
     match variant {
         Variant::Release => {
-            if !build.build_flags.iter().any(|flag| sets(flag, "ldflags=")) {
+            if !build.build_flags.iter().any(|flag| sets(flag, "ldflags")) {
                 flags.push("-ldflags=-s -w".to_owned());
             }
             flags.extend(
@@ -613,7 +643,7 @@ fn go_flags(build: &ServiceBuild, variant: Variant) -> Result<String, EmitError>
             let others = build.build_flags.iter();
             flags.extend(
                 others
-                    .filter(|flag| !sets(flag, "ldflags=") && !sets(flag, "gcflags="))
+                    .filter(|flag| !sets(flag, "ldflags") && !sets(flag, "gcflags"))
                     .map(|flag| flag.as_str().to_owned()),
             );
             flags.push("-gcflags=all=-N -l".to_owned());

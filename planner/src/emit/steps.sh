@@ -36,13 +36,22 @@ files_of() {
 {{join .SwigFiles "\n"}}
 {{join .SwigCXXFiles "\n"}}
 {{join .SysoFiles "\n"}}
-{{join .EmbedFiles "\n"}}{{end}}' "$@" |
-        awk '/^\// { directory = $0; next } NF { print directory "/" $0 }'
+{{join .EmbedFiles "\n"}}{{end}}' "$@" > /tmp/files
+    awk '/^\// { directory = $0; next } NF { print directory "/" $0 }' /tmp/files
 }
 
-# The modules that provide the packages of third parties, a line each.
+# The modules that provide the packages of third parties on any of the platforms, a line each, in /tmp/linked.
+linked_modules() {
+    : > /tmp/modules
+    for one in $1; do
+        rest=${one#*/}
+        GOOS=${one%%/*} GOARCH=${rest%%/*} modules_of >> /tmp/modules
+    done
+    sort -u /tmp/modules > /tmp/linked
+}
+
 modules_of() {
-    go list "$@" -f '{{with .Module}}{{if not .Main}}{{if not (and .Replace (not .Replace.Version))}}{{.Path}}{{end}}{{end}}{{end}}' \
+    go list -deps -f '{{with .Module}}{{if not .Main}}{{if not (and .Replace (not .Replace.Version))}}{{.Path}}{{end}}{{end}}{{end}}' \
         $(cat /rebake/imports)
 }
 
@@ -50,7 +59,8 @@ modules_of() {
 lines_of() {
     [ $# -gt 0 ] || return 0
     go list -m -f 'require {{.Path}} {{.Version}}{{with .Replace}}
-replace {{$.Path}} {{$.Version}} => {{.Path}}{{with .Version}} {{.}}{{end}}{{end}}' "$@" | sort -u
+replace {{$.Path}} {{$.Version}} => {{.Path}}{{with .Version}} {{.}}{{end}}{{end}}' "$@" > /tmp/lines
+    sort -u /tmp/lines
 }
 
 # The lines of checksum files that a go.mod needs.
@@ -105,7 +115,8 @@ prove() {
     [ -e /rebake/inputs ] || return 0
     list=/rebake/inputs
     [ ! -d "$list" ] || list=$list/$target
-    files_of "$1" | sed -n 's|^/src/||p' | sort -u > /tmp/taken
+    files_of "$1" > /tmp/all
+    sed -n 's|^/src/||p' /tmp/all | sort -u > /tmp/taken
     grep -v '^#' "$list" > /tmp/planned || true
     if ! cmp -s /tmp/taken /tmp/planned; then
         only_in /tmp/taken /tmp/planned | sed 's/^/rebake: Go takes a file that the plan does not know: /' >&2
@@ -124,10 +135,7 @@ resolve)
     platforms=$2
     shift 2
     mkdir -p "$out"
-    for one in $platforms; do
-        os=${one%%/*} rest=${one#*/}
-        GOOS=$os GOARCH=${rest%%/*} modules_of -deps
-    done | sort -u > /tmp/linked
+    linked_modules "$platforms"
     head_of go.mod > "$out/go.mod"
     : > /tmp/local
     while [ $# -gt 0 ]; do
@@ -144,10 +152,7 @@ resolve)
 # resolve-workspace PLATFORMS: a module that requires what the service links, and what Go must know of other modules.
 resolve-workspace)
     mkdir -p /resolved
-    for one in $1; do
-        os=${one%%/*} rest=${one#*/}
-        GOOS=$os GOARCH=${rest%%/*} modules_of -deps
-    done | sort -u > /tmp/linked
+    linked_modules "$1"
     {
         echo 'module deps'
         awk '/^go / { print "go " $2 }' "$GOWORK"
@@ -177,14 +182,40 @@ deps-that-stand-alone)
     rm -rf "$GOMODCACHE"/cache/vcs
     ;;
 
-# build OUTPUT PACKAGE: the binary.
+# compile PACKAGE: the tree's own packages, so that a new version only links.
+compile)
+    platform
+    [ ! -d /rebake/modules ] || cp -R /rebake/modules/. "$GOMODCACHE/"
+    prove "$1"
+    mkdir -p /compiled
+    (cd "$GOCACHE" && find . -type f) > /tmp/before
+    go list -export -deps "$1" > /dev/null
+    (cd "$GOCACHE" && find . -type f) > /tmp/after
+    only_in /tmp/after /tmp/before | while read -r file; do
+        mkdir -p "/compiled/$(dirname "$file")"
+        cp "$GOCACHE/$file" "/compiled/$file"
+    done
+    ;;
+
+# build OUTPUT PACKAGE [VARIABLE LDFLAGS]: the binary, stamped with $VERSION where a variable is named.
 build)
     platform
     # What Go must know of the modules of a workspace that are not linked.
     [ ! -d /rebake/modules ] || cp -R /rebake/modules/. "$GOMODCACHE/"
-    prove "$2"
+    if [ -d /compiled ]; then
+        cp -R /compiled/. "$GOCACHE/"
+    else
+        prove "$2"
+    fi
     mkdir -p "/out$(dirname "$1")"
-    go build -o "/out$1" "$2"
+    if [ $# -gt 2 ]; then
+        case "$VERSION" in
+        *[\'\"]*) fail 'a version must not hold quotes' ;;
+        esac
+        go build -ldflags "${4:+$4 }-X '$3=$VERSION'" -o "/out$1" "$2"
+    else
+        go build -o "/out$1" "$2"
+    fi
     ;;
 
 # assets DIRECTORY: each file of the list where it belongs, with a mode that does not depend on the checkout.
