@@ -12,6 +12,7 @@ mod docs;
 mod exit_codes;
 mod faults;
 mod files;
+mod generate;
 mod init;
 mod json_schema;
 #[cfg(unix)]

@@ -11,6 +11,7 @@ mod back_edges;
 mod bad_input;
 mod declared;
 mod doubt;
+mod emission;
 mod files;
 #[cfg(unix)]
 mod hostile_disk;

@@ -1,0 +1,78 @@
+//! `rebake generate` writes what is missing or stale, removes what is left over, and touches nothing else.
+
+use crate::shop::Shop;
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+#[test]
+fn what_is_written_passes_the_check() {
+    let shop = Shop::new();
+    let check = shop.run(&["generate", "--check"]);
+    assert_eq!(check.code, 1, "{check:?}");
+    assert!(
+        check.stdout.contains("missing    .rebake/api/Dockerfile\n"),
+        "{check:?}"
+    );
+    assert!(!shop.root().join(".rebake").exists());
+    let written = shop.run(&["generate"]);
+    assert_eq!(written.code, 0, "{written:?}");
+    let check = shop.run(&["generate", "--check"]);
+    assert_eq!(check.code, 0, "{check:?}");
+    assert_eq!(lines(&check.stdout), ["18 files are as they should be"]);
+}
+
+#[test]
+fn the_files_change_no_key() {
+    let shop = Shop::new();
+    let before = shop.run(&["plan", "--format", "json"]).stdout;
+    assert_eq!(shop.run(&["generate"]).code, 0);
+    assert_eq!(shop.run(&["plan", "--format", "json"]).stdout, before);
+}
+
+#[test]
+fn a_stale_file_is_rewritten_and_a_service_that_is_no_more_leaves_nothing() {
+    let shop = Shop::new();
+    assert_eq!(shop.run(&["generate"]).code, 0);
+    shop.write(
+        ".rebake/api/Dockerfile",
+        "# Written by `rebake generate`, once.\n",
+    );
+    shop.write(".rebake/api/notes.txt", "mine\n");
+    shop.write(".rebake/mine/Dockerfile", "FROM scratch\n");
+    std::fs::remove_dir_all(shop.root().join("services/worker")).unwrap();
+    let check = shop.run(&["generate", "--check"]);
+    assert_eq!(check.code, 1, "{check:?}");
+    assert_eq!(
+        lines(&check.stdout),
+        [
+            "stale      .rebake/api/Dockerfile",
+            "stale      .rebake/docker-bake.json",
+            "left over  .rebake/worker/Dockerfile",
+            "left over  .rebake/worker/Dockerfile.dockerignore",
+            "left over  .rebake/worker/imports",
+            "left over  .rebake/worker/inputs",
+            "12 of 14 files are as they should be; run `rebake generate`",
+        ]
+    );
+    assert_eq!(shop.run(&["generate"]).code, 0);
+    assert_eq!(shop.run(&["generate", "--check"]).code, 0);
+    assert!(!shop.root().join(".rebake/worker").exists());
+    assert!(shop.root().join(".rebake/api/notes.txt").exists());
+    assert!(shop.root().join(".rebake/mine/Dockerfile").exists());
+}
+
+#[test]
+fn a_service_in_doubt_fails_and_the_others_are_written() {
+    let shop = Shop::new();
+    shop.write("services/api/broken.go", "package main\n\nimport \"fmt\n");
+    let answer = shop.run(&["generate"]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(
+        answer.stderr.contains("services/api/broken.go:3"),
+        "{answer:?}"
+    );
+    assert!(!shop.root().join(".rebake/api").exists());
+    assert!(shop.root().join(".rebake/cart/Dockerfile").exists());
+}

@@ -1,0 +1,225 @@
+//! Emitted files hold what the build needs, and change only when a build does.
+
+use crate::rendering::{sound_but, tree_of};
+use rebake_planner::{
+    emit::{Build, EmitError, EmittedFile, emit_service, emit_shared},
+    plan::{PlanOptions, plan},
+    tree::memory::MemoryTree,
+};
+
+fn emitted(tree: &MemoryTree) -> Vec<EmittedFile> {
+    try_emitted(tree).unwrap()
+}
+
+fn try_emitted(tree: &MemoryTree) -> Result<Vec<EmittedFile>, EmitError> {
+    let plan = plan(tree, &PlanOptions::new()).unwrap();
+    let builds = plan.builds();
+    let mut files = emit_shared(&builds, plan.groups());
+    for build in &builds {
+        if let Build::Emitted(build) = build {
+            files.extend(emit_service(build)?);
+        }
+    }
+    // The script is the same for all.
+    files.retain(|file| file.path.file_name() != Some("steps.sh"));
+    files.sort();
+    Ok(files)
+}
+
+fn shown(files: &[EmittedFile]) -> String {
+    let texts = files
+        .iter()
+        .map(|file| format!("== {}\n{}", file.path, file.text));
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+fn file<'a>(files: &'a [EmittedFile], name: &str) -> &'a str {
+    let found = files.iter().find(|file| file.path.as_str() == name);
+    &found.unwrap_or_else(|| panic!("no {name}")).text
+}
+
+const API: &str = "package main\n\nimport (\n\t\"net/http\"\n\n\t_ \"ex.com/shop/lib\"\n\t_ \"github.com/acme/log\"\n)\n\nvar _ = http.StatusOK\n\nfunc main() {}\n";
+const GO_MOD: &str = "module ex.com/shop\n\ngo 1.22\n\nrequire github.com/acme/log v1.0.0\n";
+const GO_SUM: &str = "github.com/acme/log v1.0.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
+
+#[test]
+fn a_module_is_built_from_pruned_manifests() {
+    let files = emitted(&sound_but([
+        ("go.mod", GO_MOD),
+        ("go.sum", GO_SUM),
+        ("services/api/main.go", API),
+    ]));
+    insta::assert_snapshot!("module", shown(&files));
+}
+
+#[test]
+fn a_workspace_keeps_its_manifests_whole() {
+    let files = emitted(&tree_of([
+        ("go.work", "go 1.22\n\nuse (\n\t./a\n\t./b\n)\n"),
+        (
+            "a/go.mod",
+            "module ex.com/a\n\ngo 1.22\n\nrequire github.com/acme/log v1.0.0\n",
+        ),
+        ("a/go.sum", GO_SUM),
+        (
+            "a/cmd/tool/main.go",
+            "package main\n\nimport (\n\t_ \"ex.com/b\"\n\t_ \"github.com/acme/log\"\n)\n\nfunc main() {}\n",
+        ),
+        ("b/go.mod", "module ex.com/b\n\ngo 1.22\n"),
+        ("b/b.go", "package b\n"),
+    ]));
+    insta::assert_snapshot!("workspace", file(&files, ".rebake/a-cmd-tool/Dockerfile"));
+}
+
+#[test]
+fn vendored_sources_are_mounted_and_need_no_network() {
+    let files = emitted(&sound_but([
+        ("go.mod", GO_MOD),
+        (
+            "vendor/modules.txt",
+            "# github.com/acme/log v1.0.0\n## explicit\ngithub.com/acme/log\n",
+        ),
+        ("vendor/github.com/acme/log/log.go", "package log\n"),
+        ("services/api/main.go", API),
+    ]));
+    insta::assert_snapshot!("vendored", file(&files, ".rebake/api/Dockerfile"));
+    let imports = file(&files, ".rebake/api/imports");
+    assert_eq!(imports, "github.com/acme/log\nnet/http\nruntime\n");
+}
+
+#[test]
+fn what_rebake_toml_chooses_is_in_the_dockerfile() {
+    let files = emitted(&sound_but([
+        (
+            "rebake.toml",
+            "go-image = \"golang:1.26-alpine\"\nruntime = \"scratch\"\nprofile = \"mounts\"\nprove = false\n\
+             goproxy = \"https://proxy.example,direct\"\ngoprivate = \"ex.com\"\ncredentials = \"netrc\"\n\
+             version-variable = \"main.version\"\ntags = [\"a\", \"b\"]\nbuild-flags = [\"-ldflags=-X 'a.b=$HOME'\"]\n\
+             platforms = [\"linux/amd64\", \"linux/arm\"]\n\n[[service]]\ndir = \"services/api\"\n\
+             assets = [\"services/api/templates/**\"]\n",
+        ),
+        ("go.mod", GO_MOD),
+        ("go.sum", GO_SUM),
+        ("services/api/main.go", API),
+        ("services/api/templates/a.html", "a"),
+        ("services/api/extra_arm.go", "package main\n"),
+    ]));
+    insta::assert_snapshot!("chosen", shown(&files));
+}
+
+#[test]
+fn no_edit_of_a_source_file_changes_an_emitted_file() {
+    let before = sound_but([
+        ("go.mod", GO_MOD),
+        ("go.sum", GO_SUM),
+        ("services/api/main.go", API),
+    ]);
+    assert_eq!(emitted(&before).len(), 5);
+    let edited = API.replace("func main() {}", "func main() { println(1) }");
+    let small_import = API.replace("net/http\"\n", "net/http\"\n\t_ \"strings\"\n");
+    for source in [edited, small_import] {
+        let after = before
+            .clone()
+            .with_file("services/api/main.go", &source)
+            .unwrap();
+        assert_eq!(emitted(&before), emitted(&after), "{source}");
+    }
+}
+
+#[test]
+fn a_new_file_of_a_package_changes_the_list_alone() {
+    let before = emitted(&sound_but([]));
+    let after = emitted(&sound_but([("lib/new.go", "package lib\n")]));
+    let changed: Vec<&str> = after
+        .iter()
+        .filter(|file| !before.contains(file))
+        .map(|file| file.path.as_str())
+        .collect();
+    assert_eq!(changed, [".rebake/api/inputs"]);
+}
+
+#[test]
+fn embedded_directories_and_embedded_tests_are_let_in() {
+    let files = emitted(&sound_but([
+        (
+            "lib/lib.go",
+            "package lib\n\nimport \"embed\"\n\n//go:embed all:static *_test.go\nvar files embed.FS\n",
+        ),
+        ("lib/static/a/b.txt", "b"),
+        ("lib/x_test.go", "package lib\n"),
+    ]));
+    let text = file(&files, ".rebake/api/Dockerfile.dockerignore");
+    let order: Vec<usize> = ["**/*_test.go", "!lib/static/**", "!lib/x_test.go"]
+        .iter()
+        .map(|line| text.find(line).unwrap_or_else(|| panic!("{line}\n{text}")))
+        .collect();
+    assert!(order.is_sorted(), "{text}");
+}
+
+#[test]
+fn no_service_has_more_patterns_than_a_builder_takes() {
+    let mut tree = sound_but([]);
+    let mut imports = String::new();
+    for number in 0..900 {
+        let directory = format!("pkg/group{}/p{number}", number % 30);
+        imports.push_str(&format!("\t_ \"ex.com/shop/{directory}\"\n"));
+        tree = tree
+            .with_file(
+                &format!("{directory}/p.go"),
+                &format!("package p{number}\n"),
+            )
+            .unwrap();
+    }
+    let main = format!("package main\n\nimport (\n{imports})\n\nfunc main() {{}}\n");
+    let files = emitted(&tree.with_file("services/api/main.go", &main).unwrap());
+    let ignored = file(&files, ".rebake/api/Dockerfile.dockerignore");
+    let dockerfile = file(&files, ".rebake/api/Dockerfile");
+    let sources = dockerfile.matches("    \"").count();
+    assert!(ignored.lines().count() + sources < 400, "{ignored}");
+}
+
+#[test]
+fn names_that_no_dockerfile_can_express_are_refused() {
+    for directory in [
+        "services/a\"b",
+        "services/a\\b",
+        "services/a*",
+        "services/a\nRUN evil",
+    ] {
+        let tree = tree_of([("go.mod", "module ex.com/shop\n\ngo 1.22\n")])
+            .with_file(
+                &format!("{directory}/main.go"),
+                "package main\n\nfunc main() {}\n",
+            )
+            .unwrap();
+        // Go itself refuses some of them, and then there is nothing to build.
+        match try_emitted(&tree) {
+            Err(error) => assert!(matches!(error, EmitError::Unwritable { .. }), "{error}"),
+            Ok(files) => assert_eq!(files.len(), 1, "{directory:?} {files:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_service_with_its_own_dockerfile_keeps_it() {
+    let files = emitted(&sound_but([
+        (
+            "rebake.toml",
+            "[[service]]\ndir = \"services/api\"\ndockerfile = \"services/api/Dockerfile\"\ncontext = \"services/api\"\n",
+        ),
+        ("services/api/Dockerfile", "FROM scratch\nCOPY main.go /\n"),
+    ]));
+    assert_eq!(files.len(), 1, "{files:?}");
+    let bake: serde_json::Value = serde_json::from_str(&files[0].text).unwrap();
+    assert_eq!(bake["target"]["api"]["context"], "services/api");
+    assert_eq!(bake["target"]["api"]["dockerfile"], "Dockerfile");
+}
+
+#[test]
+fn a_service_in_doubt_has_no_build() {
+    let files = emitted(&sound_but([(
+        "lib/lib.go",
+        "package lib\n\nimport \"fmt\n",
+    )]));
+    assert_eq!(files.len(), 1, "{files:?}");
+}
