@@ -152,7 +152,11 @@ fn render_instruction(text: &mut String, instruction: &Instruction) -> Result<()
             exclude,
             destination,
         } => {
-            text.push_str("COPY --parents ");
+            text.push_str("COPY ");
+            // The whole context has no parents, and BuildKit finds none of it when asked for them.
+            if sources.iter().any(|source| !source.is_root()) {
+                text.push_str("--parents ");
+            }
             for path in exclude {
                 // A flag has no quotes; a path that would need them is only copied in vain.
                 if path
@@ -350,6 +354,11 @@ mod tests {
         for (source, expected) in cases {
             assert_eq!(copy(source).unwrap().trim_end(), expected);
         }
+    }
+
+    #[test]
+    fn the_whole_context_is_copied_without_parents() {
+        assert_eq!(copy(".").unwrap(), "COPY [\".\", \"/src/\"]\n");
     }
 
     #[test]
