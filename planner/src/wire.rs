@@ -16,6 +16,7 @@ use crate::{
     decide::{Change, Reason, Verdict},
     diagnostic::{Diagnostic, Severity},
     discover::service_name::ServiceName,
+    emit::CacheScope,
     file_kind::FileKind,
     hash::Key,
     inputs::{ImageInputs, InputFile, Tier},
@@ -158,7 +159,7 @@ pub struct ServiceRow {
     pub verdict: VerdictName,
     /// Why.
     pub reasons: Vec<ReasonRow>,
-    /// Cache scopes and references. Reserved: empty.
+    /// What the caches of the build are called: `scope` is the name to append to where they are kept.
     pub cache: BTreeMap<String, String>,
 }
 
@@ -529,7 +530,10 @@ impl From<&PlannedImage> for ServiceRow {
                 Verdict::Reuse => VerdictName::Reuse,
             },
             reasons: image.reasons.iter().map(ReasonRow::from).collect(),
-            cache: BTreeMap::new(),
+            cache: BTreeMap::from([(
+                "scope".to_owned(),
+                CacheScope::of(&image.inputs.service).to_string(),
+            )]),
         }
     }
 }

@@ -164,10 +164,7 @@ fn no_service_has_more_patterns_than_a_builder_takes() {
         let directory = format!("pkg/group{}/p{number}", number % 30);
         imports.push_str(&format!("\t_ \"ex.com/shop/{directory}\"\n"));
         tree = tree
-            .with_file(
-                &format!("{directory}/p.go"),
-                &format!("package p{number}\n"),
-            )
+            .with_file(&format!("{directory}/p.go"), format!("package p{number}\n"))
             .unwrap();
     }
     let main = format!("package main\n\nimport (\n{imports})\n\nfunc main() {{}}\n");
