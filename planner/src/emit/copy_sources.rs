@@ -3,7 +3,7 @@
 //! In: the scope of a service. Out: few directories that hold all of it. The ignore file says what of them is there, so
 //! few and large ones cost nothing but a wider look where no ignore file counts: in contexts from git.
 
-use super::service_build::Scope;
+use super::{dockerfile::Source, service_build::Scope};
 use crate::path::RepoPath;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,22 @@ pub(super) fn copy_sources(scope: &Scope, vendor: Option<&RepoPath>) -> BTreeSet
         sources = without_covered(&sources);
     }
     sources
+}
+
+/// The names of the files that say how modules are found.
+const MANIFEST_NAMES: [&str; 5] = ["go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt"];
+
+/// The manifests: each by its path, or where there are many all files of their names, wherever they are.
+pub(super) fn manifest_sources(manifests: &BTreeSet<RepoPath>) -> Vec<Source> {
+    if manifests.len() <= MOST_SOURCES {
+        return manifests.iter().cloned().map(Source::Path).collect();
+    }
+    let is_there = |name: &&str| manifests.iter().any(|path| path.file_name() == Some(*name));
+    MANIFEST_NAMES
+        .into_iter()
+        .filter(is_there)
+        .map(Source::Everywhere)
+        .collect()
 }
 
 /// Drops what lies below another path.

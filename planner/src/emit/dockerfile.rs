@@ -37,9 +37,9 @@ pub(super) enum Instruction {
     Workdir(String),
     /// `COPY` of paths of the context.
     CopyContext {
-        sources: Vec<RepoPath>,
+        sources: Vec<Source>,
         /// Paths that are left out.
-        exclude: Vec<RepoPath>,
+        exclude: Vec<Source>,
         destination: String,
     },
     /// `COPY --from`.
@@ -59,6 +59,15 @@ pub(super) enum Instruction {
     User(&'static str),
     /// `ENTRYPOINT`.
     Entrypoint(Vec<String>),
+}
+
+/// What is copied from the context, or left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A path of the repository: escaped.
+    Path(RepoPath),
+    /// All files of a name that is ours, wherever they are.
+    Everywhere(&'static str),
 }
 
 /// Whether a layer stands by itself, so that it is used again when those below it change.
@@ -154,22 +163,27 @@ fn render_instruction(text: &mut String, instruction: &Instruction) -> Result<()
         } => {
             text.push_str("COPY ");
             // The whole context has no parents, and BuildKit finds none of it when asked for them.
-            if sources.iter().any(|source| !source.is_root()) {
+            if *sources != [Source::Path(RepoPath::root())] {
                 text.push_str("--parents ");
             }
-            for path in exclude {
+            for source in exclude {
                 // A flag has no quotes; a path that would need them is only copied in vain.
-                if path
-                    .as_str()
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+~@".contains(&byte))
-                {
-                    let _ = write!(text, "--exclude={path} ");
+                match source {
+                    Source::Everywhere(name) => {
+                        let _ = write!(text, "--exclude=**/{name} ");
+                    }
+                    Source::Path(path) if is_plain(path.as_str()) => {
+                        let _ = write!(text, "--exclude={path} ");
+                    }
+                    Source::Path(_) => {}
                 }
             }
             let mut words = sources
                 .iter()
-                .map(|source| copy_word(source.as_str()))
+                .map(|source| match source {
+                    Source::Path(path) => copy_word(path.as_str()),
+                    Source::Everywhere(name) => Ok(format!("**/{name}")),
+                })
                 .collect::<Result<Vec<_>, EmitError>>()?;
             words.push(copy_word(destination)?);
             json_list(text, &words)?;
@@ -216,6 +230,12 @@ fn render_instruction(text: &mut String, instruction: &Instruction) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Whether a text is the same in every kind of word.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/._-+~@".contains(&byte))
 }
 
 /// A mount's options: a CSV record in which variables are expanded.
@@ -335,7 +355,7 @@ mod tests {
 
     fn copy(source: &str) -> Result<String, EmitError> {
         render(&[Instruction::CopyContext {
-            sources: vec![path(source)],
+            sources: vec![Source::Path(path(source))],
             exclude: Vec::new(),
             destination: "/src/".to_owned(),
         }])

@@ -8,13 +8,18 @@
 //!
 //! Source: moby/patternmatcher (`patternmatcher.go`, `ignorefile.go`).
 
-use super::{EmitError, dockerfile::refuse, service_build::Scope};
+use super::{
+    EmitError,
+    copy_sources::manifest_sources,
+    dockerfile::{Source, refuse},
+    service_build::Scope,
+};
 use crate::{path::RepoPath, target::Cgo};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many lines of patterns an ignore file may have. Builders refuse about 490 patterns in one build, and each path
 /// that is copied counts too.
-const MOST_PATTERNS: usize = 350;
+const MOST_PATTERNS: usize = 300;
 
 /// Which directories are taken, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +88,7 @@ pub(super) fn render(
     manifests: &BTreeSet<RepoPath>,
     own_files: &[RepoPath],
 ) -> Result<String, EmitError> {
+    let manifests = manifest_sources(manifests);
     let others = 3 + manifests.len() + own_files.len() + scope.embedded.len() + scope.files.len();
     let directories = limit_directories(&scope.packages, MOST_PATTERNS.saturating_sub(others));
     let mut lines = vec![
@@ -130,7 +136,13 @@ pub(super) fn render(
     for path in &scope.files {
         lines.push(format!("!{}", escaped(path)?));
     }
-    for path in manifests.iter().chain(own_files) {
+    for source in &manifests {
+        lines.push(match source {
+            Source::Path(path) => format!("!{}", escaped(path)?),
+            Source::Everywhere(name) => format!("!**/{name}"),
+        });
+    }
+    for path in own_files {
         lines.push(format!("!{}", escaped(path)?));
     }
     lines.push(String::new());

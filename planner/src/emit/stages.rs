@@ -9,8 +9,8 @@
 
 use super::{
     BUILD_FILES, EmitError, STEPS,
-    copy_sources::copy_sources,
-    dockerfile::{Instruction, Link, Mount, Network, Writes},
+    copy_sources::{copy_sources, manifest_sources},
+    dockerfile::{Instruction, Link, Mount, Network, Source, Writes},
     service_build::{BackEdges, Completeness, Layout, ServiceBuild},
 };
 use crate::{
@@ -220,9 +220,8 @@ impl Dockerfile<'_> {
             "base",
             "manifests",
         );
-        let sources = self.build.layout.manifests().iter().cloned();
         self.push(Instruction::CopyContext {
-            sources: sources.collect(),
+            sources: manifest_sources(self.build.layout.manifests()),
             exclude: Vec::new(),
             destination: in_sources(&RepoPath::root()),
         });
@@ -325,24 +324,17 @@ impl Dockerfile<'_> {
             Layout::Module { .. } | Layout::Workspace { .. } => None,
         };
         let sources = copy_sources(&self.build.scope, vendor);
-        let mut exclude: Vec<RepoPath> = Vec::new();
+        let mut exclude: Vec<Source> = Vec::new();
+        if pruned {
+            exclude.extend(manifest_sources(self.build.layout.manifests()));
+        }
         if sources.contains(&RepoPath::root()) {
-            exclude.extend([RepoPath::root().child(BUILD_FILES)]);
-            exclude.extend(vendor.cloned());
+            exclude.push(Source::Path(RepoPath::root().child(BUILD_FILES)));
+            exclude.extend(vendor.cloned().map(Source::Path));
         }
         self.push(Instruction::CopyContext {
-            sources: sources.into_iter().collect(),
-            exclude: if pruned {
-                self.build
-                    .layout
-                    .manifests()
-                    .iter()
-                    .cloned()
-                    .chain(exclude)
-                    .collect()
-            } else {
-                exclude
-            },
+            sources: sources.into_iter().map(Source::Path).collect(),
+            exclude,
             destination: in_sources(&RepoPath::root()),
         });
     }

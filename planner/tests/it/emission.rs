@@ -176,6 +176,31 @@ fn no_service_has_more_patterns_than_a_builder_takes() {
 }
 
 #[test]
+fn many_manifests_are_taken_by_their_names() {
+    let mut tree = tree_of([("cmd/api/main.go", "package main\n\nfunc main() {}\n")]);
+    let mut uses = String::from("go 1.22\n\nuse .\n");
+    for number in 0..60 {
+        let go_mod = format!("module ex.com/m{number}\n\ngo 1.22\n");
+        tree = tree
+            .with_file(&format!("m{number}/go.mod"), go_mod)
+            .unwrap();
+        uses.push_str(&format!("use ./m{number}\n"));
+    }
+    let tree = tree.with_file("go.work", uses).unwrap();
+    let tree = tree
+        .with_file("go.mod", "module ex.com/shop\n\ngo 1.22\n")
+        .unwrap();
+    let files = emitted(&tree);
+    let dockerfile = file(&files, ".rebake/api/Dockerfile");
+    assert!(
+        dockerfile.contains("COPY --parents [\"**/go.mod\", \"**/go.work\", \"/src/\"]\n"),
+        "{dockerfile}"
+    );
+    let ignored = file(&files, ".rebake/api/Dockerfile.dockerignore");
+    assert!(ignored.contains("!**/go.mod\n!**/go.work\n"), "{ignored}");
+}
+
+#[test]
 fn names_that_no_dockerfile_can_express_are_refused() {
     for directory in [
         "services/a\"b",
