@@ -171,6 +171,9 @@ impl Plan {
             FileKind::Manifest | FileKind::Dockerfile | FileKind::Extra => {}
             FileKind::BackEdge => {
                 scope.packages.extend(path.parent());
+                if is_test || path.file_name().is_none_or(|name| !name.ends_with(".go")) {
+                    scope.files.insert(path.clone());
+                }
             }
             FileKind::Embed => {
                 // Of an embedded directory all is visible, so that the build notices what the plan missed.
@@ -188,7 +191,11 @@ impl Plan {
                     scope.files.insert(path.clone());
                 }
             }
-            _ if is_test || !is_in_package || kind == FileKind::Asset => {
+            // Their names can be any.
+            FileKind::Pgo | FileKind::CgoInclude | FileKind::Asset => {
+                scope.files.insert(path.clone());
+            }
+            _ if is_test || !is_in_package => {
                 scope.files.insert(path.clone());
             }
             _ => {}

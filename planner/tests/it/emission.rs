@@ -157,6 +157,20 @@ fn embedded_directories_and_embedded_tests_are_let_in() {
 }
 
 #[test]
+fn inputs_with_any_name_are_let_in_one_by_one() {
+    let files = emitted(&sound_but([
+        ("services/api/default.pgo", "profile"),
+        ("lib/lib.go", "package lib\n\nfunc f()\n"),
+        ("lib/f.s", "#include \"table.inc\"\n"),
+        ("lib/table.inc", "\n"),
+    ]));
+    let text = file(&files, ".rebake/api/Dockerfile.dockerignore");
+    for line in ["!services/api/default.pgo\n", "!lib/table.inc\n"] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+}
+
+#[test]
 fn no_service_has_more_patterns_than_a_builder_takes() {
     let mut tree = sound_but([]);
     let mut imports = String::new();
