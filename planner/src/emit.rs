@@ -113,6 +113,12 @@ impl Build {
 }
 
 impl ServiceBuild {
+    /// Whether a program embeds a manifest, so that it must be there as it is.
+    fn embeds_a_manifest(&self) -> bool {
+        let mut manifests = self.layout.manifests().iter();
+        manifests.any(|manifest| self.listed.values().any(|listed| listed.contains(manifest)))
+    }
+
     /// The directory of the service's files.
     pub fn directory(&self) -> RepoPath {
         build_directory(&self.service)

@@ -21,8 +21,11 @@ use std::{
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The checkouts.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "fixtures")]
     directories: Vec<PathBuf>,
+    /// Build the sample monorepos of these topics too.
+    #[arg(long, value_name = "TOPIC", value_delimiter = ',')]
+    fixtures: Vec<String>,
     /// Globs that choose the services.
     #[arg(long, default_value = "**")]
     services: Vec<String>,
@@ -48,20 +51,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     for directory in &arguments.directories {
         let mut count = Count::default();
         build_checkout(&builder, arguments, directory, &mut count)?;
-        println!(
-            "{}: {} built, {} of them identical to go build, {} failed",
-            directory.display(),
-            count.built,
-            count.identical,
-            count.failed
-        );
-        all_well &= count.failed == 0 && count.built == count.identical && count.built > 0;
+        all_well &= tell(&directory.display().to_string(), &count);
+    }
+    if !arguments.fixtures.is_empty() {
+        let mut count = Count::default();
+        for case in rebake_fixtures::cases()? {
+            if !arguments.fixtures.contains(&case.topic) {
+                continue;
+            }
+            println!("{}/{}", case.topic, case.name);
+            let written = tempfile::tempdir()?;
+            case.write_to(written.path())?;
+            build_checkout(&builder, arguments, written.path(), &mut count)?;
+        }
+        all_well &= tell("the sample monorepos", &count);
     }
     Ok(if all_well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Prints what came out, and says whether all is well.
+fn tell(name: &str, count: &Count) -> bool {
+    println!(
+        "{name}: {} built, {} of them identical to go build, {} failed",
+        count.built, count.identical, count.failed
+    );
+    count.failed == 0 && count.built == count.identical && count.built > 0
 }
 
 fn build_checkout(
@@ -115,6 +133,11 @@ fn build_checkout(
         let started = Instant::now();
         let output = scratch.path().join("image");
         if let Err(error) = builder.build(&root, &build.directory(), "final", &output) {
+            // What no checkout can build, no image can hold.
+            if go_build(build, &root, scratch.path()).is_err() {
+                println!("  {name}: go build fails too");
+                continue;
+            }
             count.failed += 1;
             println!("  {name} FAILED\n{error}");
             continue;

@@ -152,6 +152,7 @@ impl Dockerfile<'_> {
     fn is_pruned(&self) -> bool {
         self.build.recipe.profile == Profile::Layers
             && self.build.back_edges == BackEdges::None
+            && !self.build.embeds_a_manifest()
             && matches!(
                 self.build.layout,
                 Layout::Module {

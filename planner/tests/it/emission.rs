@@ -157,6 +157,18 @@ fn embedded_directories_and_embedded_tests_are_let_in() {
 }
 
 #[test]
+fn a_manifest_that_is_embedded_is_not_cut() {
+    let embedding = "package main\n\nimport _ \"embed\"\n\n//go:embed go.mod\nvar text string\n\nfunc main() {}\n";
+    let files = emitted(&tree_of([
+        ("go.mod", "module ex.com/shop\n\ngo 1.22\n"),
+        ("main.go", embedding),
+    ]));
+    let dockerfile = file(&files, ".rebake/shop/Dockerfile");
+    assert!(!dockerfile.contains("AS resolve"), "{dockerfile}");
+    assert!(!dockerfile.contains("exclude=go.mod"), "{dockerfile}");
+}
+
+#[test]
 fn inputs_with_any_name_are_let_in_one_by_one() {
     let files = emitted(&sound_but([
         ("services/api/default.pgo", "profile"),
