@@ -98,8 +98,9 @@ pub(crate) struct BuildList {
     pub(crate) replacements: Replacements,
     /// The checksums of module contents by module and version.
     pub(crate) sums: BTreeMap<ModuleVersion, String>,
-    /// The go.sum and go.work.sum files that there are.
-    pub(crate) sum_files: BTreeSet<RepoPath>,
+    /// What Go reads besides the manifests of modules, as far as it is there: go.sum, go.work.sum, modules.txt, and the
+    /// go.mod of every directory that replaces some version of a module.
+    pub(crate) companions: BTreeSet<RepoPath>,
     /// What holds for every main package of this list.
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -237,7 +238,7 @@ impl BuildList {
             vendor: None,
             replacements: Replacements::default(),
             sums: BTreeMap::new(),
-            sum_files: BTreeSet::new(),
+            companions: BTreeSet::new(),
             problems: Vec::new(),
         }
     }
@@ -286,10 +287,10 @@ impl BuildList {
             vendor: None,
             replacements,
             sums: BTreeMap::new(),
-            sum_files: BTreeSet::new(),
+            companions: BTreeSet::new(),
             problems,
         };
-        list.note_sum_files(view);
+        list.note_companions(view);
         list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
@@ -375,10 +376,10 @@ impl BuildList {
             vendor: None,
             replacements,
             sums: BTreeMap::new(),
-            sum_files: BTreeSet::new(),
+            companions: BTreeSet::new(),
             problems,
         };
-        list.note_sum_files(view);
+        list.note_companions(view);
         list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
@@ -386,15 +387,20 @@ impl BuildList {
         list
     }
 
-    fn note_sum_files(&mut self, view: &TreeView<'_>) {
+    fn note_companions(&mut self, view: &TreeView<'_>) {
         let of_members = self.members.values();
         let of_members = of_members.map(|member| (&member.directory, "go.sum"));
         let of_workspace = match self.mode {
             Mode::Module => None,
             Mode::Workspace(_) => Some((&self.directory, "go.work.sum")),
         };
-        self.sum_files = of_members
+        let vendor = self.directory.child("vendor");
+        let replacing = self.replacements.iter();
+        let replacing = replacing.filter_map(|(.., applied)| applied.directory.as_ref());
+        self.companions = of_members
             .chain(of_workspace)
+            .chain([(&vendor, "modules.txt")])
+            .chain(replacing.map(|directory| (directory, "go.mod")))
             .filter(|(directory, name)| holds_file(view, directory, name))
             .map(|(directory, name)| directory.child(name))
             .collect();

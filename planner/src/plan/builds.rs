@@ -109,7 +109,17 @@ impl Plan {
                 add_package(&mut scope, package);
                 standard.extend(package.standard.iter().cloned());
                 third_party.extend(package.third_party.iter().cloned());
-                if !is_vendored(&package.local.directory) {
+                if is_vendored(&package.local.directory) {
+                    let mut imported = package.dependencies.iter();
+                    let leads_back = imported.any(|path| {
+                        directories
+                            .get(path.as_str())
+                            .is_some_and(|at| !is_vendored(at))
+                    });
+                    if leads_back {
+                        back_edges = BackEdges::Possible;
+                    }
+                } else {
                     modules.insert(package.local.module.clone());
                     third_party.extend(
                         package
@@ -274,7 +284,7 @@ fn assets(image: &PlannedImage) -> Vec<Asset> {
 
 fn layout(go: &GoBuild, modules: &BTreeSet<String>) -> Layout {
     let list = &*go.list;
-    let mut manifests: BTreeSet<RepoPath> = list.sum_files.iter().cloned().collect();
+    let mut manifests: BTreeSet<RepoPath> = list.companions.iter().cloned().collect();
     manifests.insert(list.governing_path());
     manifests.extend(list.members.values().map(|member| member.path()));
     let workspace = match list.mode {
@@ -282,13 +292,13 @@ fn layout(go: &GoBuild, modules: &BTreeSet<String>) -> Layout {
         Mode::Workspace(_) => Some(list.directory.clone()),
     };
     if let Some(vendor) = &list.vendor {
-        manifests.insert(vendor.modules_txt_path());
         return Layout::Vendored {
             workspace,
             vendor: vendor.directory.clone(),
             manifests,
         };
     }
+    manifests.retain(|path| path.file_name() != Some("modules.txt"));
     let mut linked = BTreeMap::new();
     for (path, module) in &list.modules {
         if let ModuleSource::Directory(manifest) = &module.source {
