@@ -291,7 +291,10 @@ fn layout(go: &GoBuild, modules: &BTreeSet<String>) -> Layout {
         Mode::Module => None,
         Mode::Workspace(_) => Some(list.directory.clone()),
     };
-    if let Some(vendor) = &list.vendor {
+    // Without a modules.txt nothing is vendored, and Go accepts that only where nothing is required.
+    if let Some(vendor) = &list.vendor
+        && manifests.contains(&vendor.modules_txt_path())
+    {
         return Layout::Vendored {
             workspace,
             vendor: vendor.directory.clone(),
