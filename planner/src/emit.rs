@@ -121,13 +121,10 @@ impl ServiceBuild {
 
     /// The directory of the service's files.
     pub fn directory(&self) -> RepoPath {
-        build_directory(&self.service)
+        RepoPath::root()
+            .child(BUILD_FILES)
+            .child(self.service.as_str())
     }
-}
-
-/// The directory of a service's emitted files.
-pub fn build_directory(service: &ServiceName) -> RepoPath {
-    RepoPath::root().child(BUILD_FILES).child(service.as_str())
 }
 
 /// The files of one service: Dockerfile, ignore file, and the lists that the steps read.

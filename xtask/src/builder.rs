@@ -105,6 +105,18 @@ impl Builder {
         command
     }
 
+    fn build_command(&self) -> Command {
+        let mut command = self.buildctl();
+        command.args([
+            "build",
+            "--progress",
+            "plain",
+            "--frontend",
+            "dockerfile.v0",
+        ]);
+        command
+    }
+
     fn wait(&self) -> Result<(), Box<dyn Error>> {
         for _ in 0..100 {
             let answer = self.buildctl().args(["debug", "workers"]).output()?;
@@ -125,15 +137,8 @@ impl Builder {
         target: &str,
         output: &Path,
     ) -> Result<(), Box<dyn Error>> {
-        let mut command = self.buildctl();
+        let mut command = self.build_command();
         command
-            .args([
-                "build",
-                "--progress",
-                "plain",
-                "--frontend",
-                "dockerfile.v0",
-            ])
             .arg("--local")
             .arg(format!("context={root}"))
             .arg("--local")
@@ -177,14 +182,7 @@ impl Builder {
             ("debug", "distroless/static-debian13:debug-nonroot"),
             ("alpine", "library/alpine:3.22"),
         ] {
-            let mut command = self.buildctl();
-            command.args([
-                "build",
-                "--progress",
-                "plain",
-                "--frontend",
-                "dockerfile.v0",
-            ]);
+            let mut command = self.build_command();
             for (local, path) in [
                 ("context", context.display().to_string()),
                 ("dockerfile", context.display().to_string()),

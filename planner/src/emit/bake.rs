@@ -7,7 +7,9 @@
 //! those of the repository are escaped.
 
 use super::{BUILD_FILES, Build};
-use crate::{config::ServiceGroups, discover::service_name::ServiceName, path::RepoPath};
+use crate::{
+    config::ServiceGroups, discover::service_name::ServiceName, path::RepoPath, recipe::Credentials,
+};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
@@ -146,16 +148,16 @@ fn target(build: &Build, variable: &str) -> Value {
     target
 }
 
-fn secrets(credentials: Option<crate::recipe::Credentials>) -> Vec<&'static str> {
+fn secrets(credentials: Option<Credentials>) -> Vec<&'static str> {
     match credentials {
-        Some(crate::recipe::Credentials::Netrc) => vec!["id=netrc,env=NETRC"],
+        Some(Credentials::Netrc) => vec!["id=netrc,env=NETRC"],
         _ => Vec::new(),
     }
 }
 
-fn agents(credentials: Option<crate::recipe::Credentials>) -> Vec<&'static str> {
+fn agents(credentials: Option<Credentials>) -> Vec<&'static str> {
     match credentials {
-        Some(crate::recipe::Credentials::Ssh) => vec!["default"],
+        Some(Credentials::Ssh) => vec!["default"],
         _ => Vec::new(),
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn copy_sources(scope: &Scope, vendor: Option<&RepoPath>) -> BTreeSet
     let own = all.filter(|path| vendor.is_none_or(|vendor| !path.starts_with(vendor)));
     let mut sources = without_covered(&own.cloned().collect());
     while sources.len() > MOST_SOURCES {
-        let Some(parent) = deepest_shared_parent(&sources) else {
+        let parents = sources.iter().filter_map(RepoPath::parent);
+        let Some(parent) = deepest_shared_directory(parents) else {
             break;
         };
         sources.insert(parent);
@@ -64,10 +65,14 @@ fn without_covered(sources: &BTreeSet<RepoPath>) -> BTreeSet<RepoPath> {
         .collect()
 }
 
-fn deepest_shared_parent(sources: &BTreeSet<RepoPath>) -> Option<RepoPath> {
+/// Of the directories at or above these paths, the deepest that holds at least two of them; of several, the one that
+/// holds the most, then the first.
+pub(super) fn deepest_shared_directory(
+    paths: impl IntoIterator<Item = RepoPath>,
+) -> Option<RepoPath> {
     let mut held: BTreeMap<RepoPath, usize> = BTreeMap::new();
-    for path in sources {
-        let mut above = path.parent();
+    for path in paths {
+        let mut above = Some(path);
         while let Some(directory) = above {
             above = directory.parent();
             *held.entry(directory).or_default() += 1;

@@ -10,12 +10,12 @@
 
 use super::{
     EmitError,
-    copy_sources::manifest_sources,
+    copy_sources::{deepest_shared_directory, manifest_sources},
     dockerfile::{Source, refuse},
     service_build::Scope,
 };
 use crate::{path::RepoPath, target::Cgo};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// How many lines of patterns an ignore file may have. Builders refuse about 490 patterns in one build, and each path
 /// that is copied counts too.
@@ -56,28 +56,11 @@ fn patterns(directories: &Directories) -> usize {
     directories.exact.len() * 2 + directories.whole.len()
 }
 
-/// The deepest directory above at least two others; of several, the one that holds the most, then the first.
+/// The next directory to take as a whole. A package that has others below it is one too.
 fn next_whole(directories: &Directories) -> Option<RepoPath> {
-    let mut held: BTreeMap<RepoPath, usize> = BTreeMap::new();
-    for path in directories.exact.iter().chain(&directories.whole) {
-        // A package that has others below it is a candidate itself.
-        let mut above = Some(path.clone());
-        while let Some(directory) = above {
-            above = directory.parent();
-            *held.entry(directory).or_default() += 1;
-        }
-    }
-    held.into_iter()
-        .filter(|(directory, count)| *count > 1 && !directory.is_root())
-        .max_by_key(|(directory, count)| {
-            (
-                directory.elements().count(),
-                *count,
-                std::cmp::Reverse(directory.clone()),
-            )
-        })
-        .map(|(directory, _)| directory)
-        // All that is left lies directly below the root.
+    let both = directories.exact.iter().chain(&directories.whole);
+    // A single package is left: the root holds it.
+    deepest_shared_directory(both.cloned())
         .or_else(|| (!directories.whole.contains(&RepoPath::root())).then(RepoPath::root))
 }
 

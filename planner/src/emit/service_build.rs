@@ -87,6 +87,14 @@ impl Layout {
         }
     }
 
+    /// The vendor directory, where its sources are built.
+    pub fn vendor(&self) -> Option<&RepoPath> {
+        match self {
+            Self::Module { .. } | Self::Workspace { .. } => None,
+            Self::Vendored { vendor, .. } => Some(vendor),
+        }
+    }
+
     /// The manifests that the toolchain reads.
     pub fn manifests(&self) -> &BTreeSet<RepoPath> {
         match self {

@@ -170,8 +170,7 @@ impl Dockerfile<'_> {
     }
 
     fn reaches_out(&self) -> Network {
-        let vendored = matches!(self.build.layout, Layout::Vendored { .. });
-        if vendored || self.build.third_party.is_empty() {
+        if self.build.layout.vendor().is_some() || self.build.third_party.is_empty() {
             Network::None
         } else {
             Network::Default
@@ -301,13 +300,10 @@ impl Dockerfile<'_> {
 
     /// Vendored sources are seen where they are, and not copied.
     fn vendor_mount(&self) -> Option<Mount> {
-        match &self.build.layout {
-            Layout::Vendored { vendor, .. } => Some(Mount::Context {
-                source: vendor.clone(),
-                target: in_sources(vendor),
-            }),
-            Layout::Module { .. } | Layout::Workspace { .. } => None,
-        }
+        self.build.layout.vendor().map(|vendor| Mount::Context {
+            source: vendor.clone(),
+            target: in_sources(vendor),
+        })
     }
 
     fn sources(&mut self) {
@@ -320,10 +316,7 @@ impl Dockerfile<'_> {
         if pruned {
             self.copy_resolved(in_sources(&RepoPath::root()));
         }
-        let vendor = match &self.build.layout {
-            Layout::Vendored { vendor, .. } => Some(vendor),
-            Layout::Module { .. } | Layout::Workspace { .. } => None,
-        };
+        let vendor = self.build.layout.vendor();
         let sources = copy_sources(&self.build.scope, vendor);
         let mut exclude: Vec<Source> = Vec::new();
         if pruned {
