@@ -53,6 +53,10 @@ pub(crate) enum Verb {
     ///
     /// A build sees only what its service needs. The files go to `.rebake`: keep them under version control, and let CI check them with the flag for that.
     Generate(GenerateArguments),
+    /// Write the exact build context of a service, for a Dockerfile of your own.
+    ///
+    /// It holds the service's inputs and the manifests that Go reads, and nothing else.
+    Context(ContextArguments),
     /// Write a commented rebake.toml with what was found.
     Init(InitArguments),
     /// Plan an embedded sample monorepo, edit it, and plan it again.
@@ -163,6 +167,29 @@ pub(crate) struct GenerateArguments {
     /// Write nothing; end with code 1 when a file is missing, stale or left over.
     #[arg(long)]
     pub(crate) check: bool,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContextArguments {
+    /// The service.
+    pub(crate) service: ServiceName,
+
+    /// Where to: a directory that is made, a file whose name ends with `.tar`, or `-` for an archive on stdout.
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) output: Utf8PathBuf,
+
+    /// Add the files below `.rebake` that the service's emitted Dockerfile needs.
+    #[arg(long)]
+    pub(crate) build_files: bool,
+
+    /// Replace a directory that an earlier run has written.
+    #[arg(long)]
+    pub(crate) replace: bool,
 
     #[command(flatten)]
     pub(crate) tree: TreeArguments,

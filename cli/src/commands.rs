@@ -1,6 +1,7 @@
 //! The verbs, one file each. Each turns its arguments into a document and an exit code.
 
 pub(crate) mod completions;
+pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod explain;

@@ -3,8 +3,13 @@
 use crate::exit_code::ExitCode;
 use camino::Utf8PathBuf;
 use rebake_planner::{
-    diagnostic::Diagnostic, discover::service_name::ServiceName, emit::EmitError,
-    path::RepoPathError, plan::PlanError, tree::TreeError, tree::git::GitError,
+    diagnostic::Diagnostic,
+    discover::service_name::ServiceName,
+    emit::EmitError,
+    path::{RepoPath, RepoPathError},
+    plan::{ContextError, PlanError},
+    tree::TreeError,
+    tree::git::GitError,
     wire::BaselineError,
 };
 
@@ -78,6 +83,14 @@ pub(crate) enum Failure {
         path: Utf8PathBuf,
         error: std::io::Error,
     },
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    #[error("{0} has changed since it was planned; run the command again")]
+    ChangedMeanwhile(RepoPath),
+    #[error("the directory {0} is not empty; name another one, or replace it with --replace")]
+    DirectoryNotEmpty(Utf8PathBuf),
+    #[error("the directory {0} is a git checkout, which is never replaced; name another one")]
+    DirectoryIsCheckout(Utf8PathBuf),
     #[error("there is no verb `{}`; `rebake --help` lists them", .0.escape_debug())]
     UnknownVerb(String),
     #[error("can't write the manual: {0}")]

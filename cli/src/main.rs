@@ -7,6 +7,7 @@
 mod arguments;
 mod build_files;
 mod commands;
+mod context_files;
 mod exit_code;
 mod failure;
 mod output;
@@ -59,6 +60,7 @@ fn main() -> std::process::ExitCode {
         Verb::Diff(verb) => commands::diff::run(verb, &mut output),
         Verb::Graph(verb) => commands::graph::run(verb, &mut output),
         Verb::Generate(verb) => commands::generate::run(verb, &mut output),
+        Verb::Context(verb) => commands::context::run(verb, &mut output),
         Verb::Init(verb) => commands::init::run(verb, &mut output),
         Verb::Demo => commands::demo::run(&mut output),
         Verb::Completions(verb) => commands::completions::run(verb, &mut output),

@@ -18,7 +18,7 @@ use rebake_planner::{
     },
     target::Cgo,
     tree::{
-        TreeErrorKind,
+        SourceTree, TreeErrorKind,
         disk::DiskTree,
         git::{CommitId, GitError, GitTree, Repository, RepositoryError, WorkTreeState},
     },
@@ -173,6 +173,27 @@ pub(crate) fn plan_alone(
     build: &BuildArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
     plan_tree(talk, tree, build, &BaselineArguments::default())
+}
+
+/// The tree that was planned, to read from again.
+pub(crate) fn tree_of(
+    tree: &TreeArguments,
+    planned: &Planned,
+) -> Result<Box<dyn SourceTree>, Failure> {
+    let directory = &planned.directory;
+    if let Some(revision) = &tree.head
+        && let Some(repository) = Repository::discover(directory).map_err(GitError::from)?
+    {
+        // The name may mean another commit by now.
+        let planned = planned.root.commit.as_deref().unwrap_or(revision);
+        let commit = repository.resolve(planned).map_err(GitError::from)?;
+        return Ok(Box::new(repository.tree_at(commit, directory)?));
+    }
+    let disk = DiskTree::open(directory).map_err(|error| Failure::Root {
+        path: directory.clone(),
+        error,
+    })?;
+    Ok(Box::new(disk))
 }
 
 /// Reads the images of an earlier answer.

@@ -177,11 +177,16 @@ pub fn emit_shared(builds: &[Build], groups: &ServiceGroups) -> Vec<EmittedFile>
             path: root.child("docker-bake.json"),
             text: bake::render(builds, groups),
         },
-        EmittedFile {
-            path: root.child(STEPS),
-            text: STEPS_TEXT.to_owned(),
-        },
+        steps_file(),
     ]
+}
+
+/// The script with the long steps of all Dockerfiles.
+pub fn steps_file() -> EmittedFile {
+    EmittedFile {
+        path: RepoPath::root().child(BUILD_FILES).child(STEPS),
+        text: STEPS_TEXT.to_owned(),
+    }
 }
 
 /// The packages that are compiled before the service's own.

@@ -7,6 +7,7 @@ mod build_lists;
 mod builds;
 mod choices;
 mod comparison;
+mod context;
 mod difference;
 #[cfg(feature = "git")]
 mod git_findings;
@@ -31,6 +32,7 @@ use crate::{
     tree::{SourceTree, TreeError},
 };
 pub use comparison::BaselineImage;
+pub use context::{ContextEntry, ContextError, ServiceContext};
 pub use difference::{Difference, ImageChange, diff};
 #[cfg(feature = "git")]
 pub use git_findings::{inspect_commit, inspect_work_tree};

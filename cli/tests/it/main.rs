@@ -8,6 +8,7 @@
 #[cfg(unix)]
 mod baselines;
 mod command_line;
+mod context;
 mod docs;
 mod exit_codes;
 mod faults;

@@ -37,8 +37,12 @@ pub(super) struct GoBuild {
 pub(super) enum Origin {
     /// From a Go main package, by a Dockerfile of ours.
     Go(Box<GoBuild>),
-    /// From a Dockerfile of its own, with that context.
-    Dockerfile { path: RepoPath, context: RepoPath },
+    /// From a Dockerfile of its own, with that context. A program in Go is still a Go build, by whatever that file says.
+    Dockerfile {
+        path: RepoPath,
+        context: RepoPath,
+        go: Option<Box<GoBuild>>,
+    },
     /// From nothing that is still there: an image of the baseline.
     Gone,
 }
@@ -68,7 +72,7 @@ impl Plan {
         let first = images.first()?;
         match &first.origin {
             Origin::Gone => None,
-            Origin::Dockerfile { path, context } => {
+            Origin::Dockerfile { path, context, .. } => {
                 let platforms = images.iter().map(|image| image.inputs.platform.clone());
                 Some(Build::Kept(KeptBuild {
                     service: first.inputs.service.clone(),
@@ -282,7 +286,7 @@ fn assets(image: &PlannedImage) -> Vec<Asset> {
         .collect()
 }
 
-fn layout(go: &GoBuild, modules: &BTreeSet<String>) -> Layout {
+pub(super) fn layout(go: &GoBuild, modules: &BTreeSet<String>) -> Layout {
     let list = &*go.list;
     let mut manifests: BTreeSet<RepoPath> = list.companions.iter().cloned().collect();
     manifests.insert(list.governing_path());

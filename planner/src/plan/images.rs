@@ -169,25 +169,27 @@ fn plan_group(
             if inputs.tier == Tier::Module {
                 problems.extend(back_edge_note.clone());
             }
+            let go = Box::new(GoBuild {
+                list: Arc::clone(group.list),
+                module: Arc::clone(&service.module),
+                context: group.context.clone(),
+                flags,
+                recipe,
+            });
             let origin = match &service.files.dockerfile {
-                Some(dockerfile) => own_dockerfile(&dockerfile.value, &service.files),
-                None => Origin::Go(Box::new(GoBuild {
-                    list: Arc::clone(group.list),
-                    module: Arc::clone(&service.module),
-                    context: group.context.clone(),
-                    flags,
-                    recipe,
-                })),
+                Some(dockerfile) => own_dockerfile(&dockerfile.value, &service.files, Some(go)),
+                None => Origin::Go(go),
             };
             finished(inputs, problems, &graph, origin, rules)
         })
         .collect()
 }
 
-fn own_dockerfile(path: &RepoPath, files: &DeclaredFiles) -> Origin {
+fn own_dockerfile(path: &RepoPath, files: &DeclaredFiles, go: Option<Box<GoBuild>>) -> Origin {
     Origin::Dockerfile {
         path: path.clone(),
         context: files.context.clone().unwrap_or_else(RepoPath::root),
+        go,
     }
 }
 
@@ -238,7 +240,7 @@ fn plan_dockerfile_services(
             let (inputs, problems) = collect_dockerfile_inputs(sources, service, &platform, rules);
             let dockerfile = service.files.dockerfile.as_ref();
             let origin = dockerfile.map_or(Origin::Gone, |dockerfile| {
-                own_dockerfile(&dockerfile.value, &service.files)
+                own_dockerfile(&dockerfile.value, &service.files, None)
             });
             finished(inputs, problems, &graph, origin, rules)
         })

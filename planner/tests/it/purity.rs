@@ -11,9 +11,9 @@ use rebake_fixtures::{
 use rebake_planner::{
     file_kind::FileKind,
     path::RepoPath,
-    plan::{Plan, PlanOptions, plan},
+    plan::{ContextEntry, Plan, PlanOptions, ServiceContext, plan},
     target::Cgo,
-    tree::{disk::DiskTree, memory::MemoryTree},
+    tree::{FileMode, ReadLimit, SourceTree as _, disk::DiskTree, memory::MemoryTree},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -412,4 +412,59 @@ proptest! {
         };
         prop_assert_eq!(document(&files), document(&shuffled));
     }
+}
+
+fn alone(tree: &MemoryTree, context: &ServiceContext) -> MemoryTree {
+    let mut alone = MemoryTree::new();
+    for (path, entry) in &context.entries {
+        let content = || {
+            tree.read(path, ReadLimit::Whole)
+                .expect("a file of the tree")
+        };
+        alone = match entry {
+            ContextEntry::Link { target } => alone.with_symlink(path.as_str(), target),
+            ContextEntry::File { mode, .. } => match mode {
+                FileMode::Regular => alone.with_file(path.as_str(), content()),
+                FileMode::Executable => alone.with_executable(path.as_str(), content()),
+            },
+        }
+        .expect("a clean path");
+    }
+    alone
+}
+
+#[test]
+fn the_context_of_a_service_alone_gives_the_same_key() {
+    let mut compared = 0;
+    for (name, entries, all_options) in samples() {
+        let tree = in_memory(&entries);
+        for options in all_options {
+            let whole = plan(&tree, &options).expect("a plan");
+            for image in whole.images.iter().filter(|image| image.keys.is_some()) {
+                let service = &image.inputs.service;
+                // Another platform of the service may be in doubt, and then there is no context.
+                let Ok(context) = whole.context(&tree, service) else {
+                    continue;
+                };
+                let alone = plan(&alone(&tree, &context), &options).expect("a plan");
+                let same = alone
+                    .images
+                    .iter()
+                    .find(|other| {
+                        other.inputs.main == image.inputs.main
+                            && other.inputs.directory == image.inputs.directory
+                            && other.inputs.platform == image.inputs.platform
+                    })
+                    .unwrap_or_else(|| panic!("{name}: {service} is not in its context"));
+                assert_eq!(
+                    (&same.inputs.files, &same.inputs.facts, same.keys),
+                    (&image.inputs.files, &image.inputs.facts, image.keys),
+                    "{name}: {service}: {:?}",
+                    alone.diagnostics
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 200, "{compared} contexts were compared");
 }
