@@ -3,7 +3,10 @@
 //! In: checkouts. Out: for each service whether its image builds, and whether the binary in it is, byte for byte, what
 //! `go build` makes of the whole checkout. It works on copies: a checkout stays as it is.
 
-use crate::{builder::Builder, tools};
+use crate::{
+    builder::{Builder, Request},
+    tools,
+};
 use rebake_planner::{
     emit::{Build, ServiceBuild, emit_service, emit_shared},
     plan::{PlanOptions, plan},
@@ -15,7 +18,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    time::Instant,
 };
 
 #[derive(clap::Args)]
@@ -130,9 +132,20 @@ fn build_checkout(
         for file in emit_service(build)? {
             write(&root.join(file.path.as_str()), &file.text)?;
         }
-        let started = Instant::now();
         let output = scratch.path().join("image");
-        if let Err(error) = builder.build(&root, &build.directory(), "final", &output) {
+        let request = |target| {
+            let directory = root.join(build.directory().as_str());
+            Request::new(root.as_std_path(), directory.as_std_path(), target)
+                .into_directory(&output)
+        };
+        let record = builder.build(&request("final"))?;
+        let summary = format!(
+            "{} steps ran, {} KiB sent, {:.1} s",
+            record.ran(),
+            record.sent / 1024,
+            record.took.as_secs_f32()
+        );
+        if let Err(error) = record.or_failure() {
             // What no checkout can build, no image can hold.
             if go_build(build, &root, scratch.path()).is_err() {
                 println!("  {name}: go build fails too");
@@ -143,7 +156,6 @@ fn build_checkout(
             continue;
         }
         count.built += 1;
-        let took = started.elapsed().as_secs_f32();
         let binary = fs::read(output.join("usr/local/bin").join(name))?;
         let verdict = match go_build(build, &root, scratch.path()) {
             Ok(expected) if expected == binary => {
@@ -156,10 +168,10 @@ fn build_checkout(
                 "go build itself fails"
             }
         };
-        println!("  {name}: {verdict}, {took:.1} s");
+        println!("  {name}: {verdict}, {summary}");
         fs::remove_dir_all(&output)?;
         if arguments.debug {
-            builder.build(&root, &build.directory(), "debug", &output)?;
+            builder.build(&request("debug"))?.or_failure()?;
             println!("  {name}: debug built");
             fs::remove_dir_all(&output)?;
         }

@@ -43,6 +43,8 @@ enum Task {
     Mutate(mutate::Arguments),
     /// Build the emitted Dockerfiles with BuildKit, and compare the binaries with `go build`.
     Images(images::Arguments),
+    /// Run a command beside a BuildKit and a registry of its own.
+    Builder(builder::Arguments),
     /// Walk the history of checkouts, and hold every verdict to the Go toolchain.
     Replay(replay::Arguments),
     /// Record what the Go toolchain says about the sample monorepos, or check the recording.
@@ -106,6 +108,7 @@ fn main() -> ExitCode {
         Task::Oracle(arguments) => print_oracle(&arguments),
         Task::Differential(arguments) => differential::run(&arguments),
         Task::Images(arguments) => images::run(&arguments),
+        Task::Builder(arguments) => builder::run_with(&arguments),
         Task::Replay(arguments) => replay::run(&arguments),
         Task::Mutate(arguments) => mutate::run(&arguments),
         Task::Fixtures(arguments) => fixture_answers::run(&arguments),
