@@ -10,6 +10,7 @@
 
 mod builder;
 mod checkout;
+mod clients;
 mod differential;
 mod fixture_answers;
 mod generated;
@@ -45,6 +46,8 @@ enum Task {
     Images(images::Arguments),
     /// Run a command beside a BuildKit and a registry of its own.
     Builder(builder::Arguments),
+    /// Hold the action, the workflows, the templates and the examples to the clients of CI services.
+    Clients(clients::Arguments),
     /// Walk the history of checkouts, and hold every verdict to the Go toolchain.
     Replay(replay::Arguments),
     /// Record what the Go toolchain says about the sample monorepos, or check the recording.
@@ -109,6 +112,7 @@ fn main() -> ExitCode {
         Task::Differential(arguments) => differential::run(&arguments),
         Task::Images(arguments) => images::run(&arguments),
         Task::Builder(arguments) => builder::run_with(&arguments),
+        Task::Clients(arguments) => clients::run(&arguments),
         Task::Replay(arguments) => replay::run(&arguments),
         Task::Mutate(arguments) => mutate::run(&arguments),
         Task::Fixtures(arguments) => fixture_answers::run(&arguments),

@@ -77,6 +77,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
             "verdicts against the Go toolchain, one changed file at a time",
             &["mutate", "--fixtures"],
         )?;
+        against_go(
+            "the action, the workflows and the examples, by the clients of CI services",
+            &["clients"],
+        )?;
         let mut licences = Command::new(tools::cargo_deny()?);
         // Advisories come from a repository on the network, which a check of a change must not depend on.
         licences
