@@ -53,6 +53,10 @@ pub(crate) enum Verb {
     ///
     /// A build sees only what its service needs. The files go to `.rebake`: keep them under version control, and let CI check them with the flag for that.
     Generate(GenerateArguments),
+    /// Build the images that must be rebuilt, with `docker buildx bake`.
+    ///
+    /// Brings the files below `.rebake` up to date first. Without a baseline it builds all services, or all that are named. The bake progress goes to stderr.
+    Build(BuildImagesArguments),
     /// Write the exact build context of a service, for a Dockerfile of your own.
     ///
     /// It holds the service's inputs and the manifests that Go reads, and nothing else.
@@ -172,6 +176,68 @@ pub(crate) struct GenerateArguments {
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
     pub(crate) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildImagesArguments {
+    /// The services; without any, all of them. Those that the baseline shows to be as they were are not built.
+    #[arg(id = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<ServiceName>,
+
+    /// What stands before the services' names in the images' names, such as `ghcr.io/acme/shop/`.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) images: Option<String>,
+
+    /// The images' tag, beside the content tag. Default: latest.
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+
+    /// What binaries are stamped with, where rebake.toml names a variable for it. Default: dev.
+    #[arg(long = "image-version", value_name = "TEXT")]
+    pub(crate) image_version: Option<String>,
+
+    /// Push the images.
+    #[arg(long)]
+    pub(crate) push: bool,
+
+    /// Load the images into the local engine.
+    #[arg(long, conflicts_with = "push")]
+    pub(crate) load: bool,
+
+    /// Build the images with a shell, a debugger and symbols, under the tag `debug`.
+    #[arg(long)]
+    pub(crate) debug: bool,
+
+    /// Where caches are imported from, up to the service's scope: `type=registry,ref=ghcr.io/acme/cache:`.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) cache_from: Option<String>,
+
+    /// Where caches are exported to, up to the service's scope. Trusted branches alone should.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) cache_to: Option<String>,
+
+    /// The builder; any driver of buildx serves.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) builder: Option<String>,
+
+    /// Print the command, and neither write nor build anything.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// How to print what was built.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+
+    /// Further flags for `docker buildx bake`, behind `--`.
+    #[arg(last = true, value_name = "FLAG")]
+    pub(crate) bake_flags: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -405,6 +471,8 @@ pub(crate) enum Document {
     Graph,
     /// Of `rebake why --path` and `rebake why-not`.
     Standings,
+    /// Of `rebake build`.
+    Built,
     /// Of `rebake diff`.
     Diff,
     /// Of `rebake.toml`, for editors.

@@ -1,5 +1,6 @@
 //! The verbs, one file each. Each turns its arguments into a document and an exit code.
 
+pub(crate) mod build;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;

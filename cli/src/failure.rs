@@ -8,6 +8,7 @@ use rebake_planner::{
     emit::EmitError,
     path::{RepoPath, RepoPathError},
     plan::{ContextError, PlanError},
+    recipe::ImageReferenceError,
     tree::TreeError,
     tree::git::GitError,
     wire::BaselineError,
@@ -91,6 +92,28 @@ pub(crate) enum Failure {
     DirectoryNotEmpty(Utf8PathBuf),
     #[error("the directory {0} is a git checkout, which is never replaced; name another one")]
     DirectoryIsCheckout(Utf8PathBuf),
+    #[error(
+        "neither `docker buildx` nor `buildx` answers; install buildx (docs.docker.com/build), or build with BuildKit what `rebake generate` writes"
+    )]
+    NoBuildx,
+    #[error("can't run buildx: {0}")]
+    Buildx(std::io::Error),
+    #[error("bake failed ({0}); its own words stand above")]
+    BakeFailed(std::process::ExitStatus),
+    #[error("the bake record can't be read: {0}")]
+    BakeRecord(serde_json::Error),
+    #[error("can't make a temporary directory: {0}")]
+    Scratch(std::io::Error),
+    #[error("{} in doubt and can't be built; mend what the errors above name", list_doubtful(.0))]
+    ServicesInDoubt(Vec<ServiceName>),
+    #[error(
+        "`{service}` has no debug target, because a service is called `{taken_by}`; give that one another name in rebake.toml"
+    )]
+    DebugTargetTaken { service: String, taken_by: String },
+    #[error("no commit can be built, only a directory; check it out, and leave --head out")]
+    BuildOfCommit,
+    #[error("{0}; --images and --tag make the names of images")]
+    ImageName(#[from] ImageReferenceError),
     #[error("there is no verb `{}`; `rebake --help` lists them", .0.escape_debug())]
     UnknownVerb(String),
     #[error("can't write the manual: {0}")]
@@ -104,6 +127,14 @@ pub(crate) enum Failure {
     Demo(#[from] RepoPathError),
     #[error("can't write the answer: {0}")]
     Serialize(#[from] serde_json::Error),
+}
+
+fn list_doubtful(services: &[ServiceName]) -> String {
+    let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+    match names.as_slice() {
+        [one] => format!("`{one}` is"),
+        many => format!("`{}` are", many.join("`, `")),
+    }
 }
 
 fn list_services(known: &[String]) -> String {
@@ -120,6 +151,8 @@ impl Failure {
             | Self::NothingToCompareWith(_)
             | Self::OutsideRoot { .. }
             | Self::UnknownVerb(_)
+            | Self::BuildOfCommit
+            | Self::ImageName(_)
             | Self::NoRepository { .. }
             | Self::Plan(PlanError::Glob(_)) => ExitCode::Usage,
             _ => ExitCode::Failed,

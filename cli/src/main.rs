@@ -5,6 +5,7 @@
 //! `rebake_planner`.
 
 mod arguments;
+mod bake;
 mod build_files;
 mod commands;
 mod context_files;
@@ -60,6 +61,7 @@ fn main() -> std::process::ExitCode {
         Verb::Diff(verb) => commands::diff::run(verb, &mut output),
         Verb::Graph(verb) => commands::graph::run(verb, &mut output),
         Verb::Generate(verb) => commands::generate::run(verb, &mut output),
+        Verb::Build(verb) => commands::build::run(verb, &mut output),
         Verb::Context(verb) => commands::context::run(verb, &mut output),
         Verb::Init(verb) => commands::init::run(verb, &mut output),
         Verb::Demo => commands::demo::run(&mut output),

@@ -3,6 +3,7 @@
 //! In: plans and failures. Out: one document, which `main` writes when the command is done, and talk on stderr at
 //! once. Everything that comes from a repository passes [`printable`] first: a file name may not steer a terminal.
 
+pub(crate) mod build;
 pub(crate) mod diagnostics;
 pub(crate) mod diff;
 pub(crate) mod dot;
@@ -85,6 +86,13 @@ impl Output {
         match written {
             Ok(()) => Flushed::Whole,
             Err(_) => Flushed::NobodyReads,
+        }
+    }
+
+    /// Says something on stderr.
+    pub(crate) fn say(&self, text: &str) {
+        if self.talk == Talk::Wanted {
+            say(text);
         }
     }
 

@@ -70,9 +70,18 @@ impl Planned {
             .collect()
     }
 
+    /// Whether the plan has a service of that name.
+    pub(crate) fn is_service(&self, name: &str) -> bool {
+        let mut images = self.plan.images.iter();
+        images.any(|image| image.inputs.service.as_str() == name)
+    }
+
     /// Fails when the plan has no service of that name.
     pub(crate) fn check_service(&self, name: Option<&ServiceName>) -> Result<(), Failure> {
         let Some(name) = name else { return Ok(()) };
+        if self.is_service(name.as_str()) {
+            return Ok(());
+        }
         let mut known: Vec<String> = self
             .plan
             .images
@@ -80,9 +89,6 @@ impl Planned {
             .map(|image| image.inputs.service.to_string())
             .collect();
         known.dedup();
-        if known.iter().any(|known| known == name.as_str()) {
-            return Ok(());
-        }
         Err(Failure::UnknownService {
             name: name.clone(),
             known,

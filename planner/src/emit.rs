@@ -26,6 +26,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The directory of everything that is emitted.
 pub const BUILD_FILES: &str = ".rebake";
 
+/// The bake file, below that directory.
+pub const BAKE_FILE: &str = "docker-bake.json";
+
 /// The script with the long steps.
 const STEPS: &str = "steps.sh";
 const STEPS_TEXT: &str = include_str!("emit/steps.sh");
@@ -174,7 +177,7 @@ pub fn emit_shared(builds: &[Build], groups: &ServiceGroups) -> Vec<EmittedFile>
     let root = RepoPath::root().child(BUILD_FILES);
     vec![
         EmittedFile {
-            path: root.child("docker-bake.json"),
+            path: root.child(BAKE_FILE),
             text: bake::render(builds, groups),
         },
         steps_file(),

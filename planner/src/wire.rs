@@ -5,10 +5,12 @@
 //! know and check `version`. It must never compute an answer: it only says what the plan says.
 
 mod baseline;
+mod built;
 mod difference;
 mod standing;
 
 pub use baseline::{BaselineDocument, BaselineError};
+pub use built::{BuiltDocument, BuiltRow, ReusedRow};
 pub use difference::{ChangeName, DiffDocument, DiffRow};
 pub use standing::{PathRow, StandingRow, StandingsDocument, StandingsRow};
 

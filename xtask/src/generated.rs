@@ -7,7 +7,9 @@ use crate::tools::{target_directory, workspace};
 use rebake_planner::{
     config::schema::ConfigSchema,
     diagnostic::Code,
-    wire::{DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument},
+    wire::{
+        BuiltDocument, DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
+    },
 };
 use std::{
     env,
@@ -65,6 +67,7 @@ fn files() -> Result<Vec<(PathBuf, String)>, Box<dyn Error>> {
         schema("graph", schemars::schema_for!(GraphDocument))?,
         schema("standings", schemars::schema_for!(StandingsDocument))?,
         schema("config", schemars::schema_for!(ConfigSchema))?,
+        schema("built", schemars::schema_for!(BuiltDocument))?,
         schema("diff", schemars::schema_for!(DiffDocument))?,
         (docs.join("diagnostics.md"), diagnostics()),
         (docs.join("command-line.md"), command_line()?),

@@ -8,7 +8,7 @@ use crate::{
 };
 use rebake_planner::config::schema::ConfigSchema;
 use rebake_planner::wire::{
-    DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
+    BuiltDocument, DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
 };
 
 pub(crate) fn run(arguments: SchemaArguments, output: &mut Output) -> Result<ExitCode, Failure> {
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: SchemaArguments, output: &mut Output) -> Result<Exi
         Document::Graph => schemars::schema_for!(GraphDocument),
         Document::Standings => schemars::schema_for!(StandingsDocument),
         Document::Config => schemars::schema_for!(ConfigSchema),
+        Document::Built => schemars::schema_for!(BuiltDocument),
         Document::Diff => schemars::schema_for!(DiffDocument),
     };
     output.write_json(&schema)?;

@@ -24,6 +24,7 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
         "init",
         "demo",
         "generate",
+        "build",
         "context",
         "explain",
         "completions",

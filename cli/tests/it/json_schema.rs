@@ -72,7 +72,15 @@ fn the_output_follows_the_schemas_and_reads_back() {
 #[test]
 fn the_schema_command_prints_the_schemas_of_the_repository() {
     let shop = Shop::new();
-    for name in ["plan", "inputs", "graph", "standings", "diff", "config"] {
+    for name in [
+        "plan",
+        "inputs",
+        "graph",
+        "standings",
+        "built",
+        "diff",
+        "config",
+    ] {
         let printed = shop.run(&["schema", name]).stdout;
         assert_eq!(
             printed,

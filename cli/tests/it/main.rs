@@ -7,6 +7,8 @@
 
 #[cfg(unix)]
 mod baselines;
+#[cfg(unix)]
+mod build;
 mod command_line;
 mod context;
 mod docs;
