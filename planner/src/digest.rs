@@ -82,6 +82,11 @@ impl Encoder {
         }
     }
 
+    /// What was added.
+    pub(crate) fn encoded(&self) -> &[u8] {
+        &self.encoded
+    }
+
     /// The digest of all that was added.
     pub(crate) fn finish(self) -> [u8; 32] {
         blake3::derive_key(self.domain, &self.encoded)

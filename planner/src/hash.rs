@@ -21,11 +21,15 @@
 use crate::{
     digest::Encoder,
     file_kind::FileKind,
-    inputs::{ImageInputs, SettingScope},
+    inputs::{ImageInputs, SettingScope, ThirdPartyModule},
     tree::FileMode,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Domains of derived keys: a digest of one kind can never be taken for one of another.
 const DEPENDENCY_DOMAIN: &str = "rebake 2026-11-24 dependency key v1";
@@ -108,17 +112,62 @@ impl fmt::Display for ServiceTag {
 
 /// Works out the keys of one image.
 pub fn image_keys(inputs: &ImageInputs) -> ImageKeys {
-    let mut encoder = Encoder::new(DEPENDENCY_DOMAIN);
-    encoder.text(inputs.tier.as_str());
-    encode_settings(&mut encoder, inputs, SettingScope::Dependencies);
-    encoder.count(inputs.modules.len());
-    for module in inputs.modules.iter() {
-        encoder.text(&module.path);
-        encoder.text(&module.version);
-        encoder.optional(module.sum.as_deref());
-        encoder.optional(module.replacement.as_deref());
+    image_keys_with(inputs, &DependencyKeys::default())
+}
+
+/// The dependency keys of images that share their list of third-party modules, each worked out once: the list is long,
+/// and mostly all services of a build list have the same one.
+#[derive(Default)]
+pub(crate) struct DependencyKeys(Mutex<Vec<KnownDependencies>>);
+
+struct KnownDependencies {
+    modules: Arc<Vec<ThirdPartyModule>>,
+    /// What stands before the modules in the encoding.
+    head: Vec<u8>,
+    key: Key,
+}
+
+impl DependencyKeys {
+    fn key_of(&self, inputs: &ImageInputs) -> Key {
+        let mut encoder = Encoder::new(DEPENDENCY_DOMAIN);
+        encoder.text(inputs.tier.as_str());
+        encode_settings(&mut encoder, inputs, SettingScope::Dependencies);
+        let head = encoder.encoded().to_vec();
+        // A poisoned lock is no obstacle: a key is only ever put in whole.
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = known
+            .iter()
+            .find(|known| Arc::ptr_eq(&known.modules, &inputs.modules) && known.head == head);
+        if let Some(same) = same {
+            return same.key;
+        }
+        drop(known);
+        encoder.count(inputs.modules.len());
+        for module in inputs.modules.iter() {
+            encoder.text(&module.path);
+            encoder.text(&module.version);
+            encoder.optional(module.sum.as_deref());
+            encoder.optional(module.replacement.as_deref());
+        }
+        let key = Key(encoder.finish());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_KNOWN {
+            known.push(KnownDependencies {
+                modules: Arc::clone(&inputs.modules),
+                head,
+                key,
+            });
+        }
+        key
     }
-    let dependency = Key(encoder.finish());
+}
+
+/// Where every image has modules of its own, as with a vendor directory, looking among all of them would cost a square.
+const MOST_KNOWN: usize = 8;
+
+/// Works out the keys of one image among others.
+pub(crate) fn image_keys_with(inputs: &ImageInputs, dependencies: &DependencyKeys) -> ImageKeys {
+    let dependency = dependencies.key_of(inputs);
 
     let mut encoder = Encoder::new(IMAGE_DOMAIN);
     encoder.bytes(&dependency.0);

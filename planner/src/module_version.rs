@@ -41,11 +41,15 @@ pub fn is_version(text: &str) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    let numbers: Vec<&str> = core.split('.').collect();
-    numbers.len() <= 3
-        && numbers.iter().all(|number| is_number(number))
+    let mut numbers = 0;
+    let all_numbers = core.split('.').all(|number| {
+        numbers += 1;
+        is_number(number)
+    });
+    all_numbers
+        && numbers <= 3
         // A shortened version can't have more than numbers.
-        && (numbers.len() == 3 || (prerelease.is_none() && build.is_none()))
+        && (numbers == 3 || (prerelease.is_none() && build.is_none()))
         && prerelease.is_none_or(|prerelease| {
             prerelease
                 .split('.')
@@ -65,6 +69,9 @@ pub fn canonical_version(text: &str) -> Option<String> {
     let (version, build) = text.split_once('+').unwrap_or((text, ""));
     let (core, prerelease) = version.split_at(version.find('-').unwrap_or(version.len()));
     let missing = 2usize.saturating_sub(core.matches('.').count());
+    if missing == 0 && matches!(build, "" | "incompatible") {
+        return Some(text.to_owned());
+    }
     let build = if build == "incompatible" {
         "+incompatible"
     } else {

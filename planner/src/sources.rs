@@ -40,6 +40,9 @@ enum Content<'buffer> {
     Start(&'buffer [u8]),
 }
 
+/// Longer than nearly every Go file, so that most threads need one buffer each.
+const SMALLEST_BUFFER: usize = 64 * 1024;
+
 /// A buffer that grew beyond this is given back: one long file should not cost its length until the end.
 const LARGEST_BUFFER: usize = 4 * 1024 * 1024;
 
@@ -49,12 +52,16 @@ thread_local! {
     static PREFIX_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends this thread's buffer. Whoever asks again meanwhile gets an empty one, which is right and only slower.
+/// Lends this thread's buffer, which begins with a capacity. Whoever asks again meanwhile gets an empty one, which is right and only slower.
 fn with_buffer<T>(
     buffer: &'static LocalKey<Cell<Vec<u8>>>,
+    capacity: usize,
     use_it: impl FnOnce(&mut Vec<u8>) -> T,
 ) -> T {
     let mut content = buffer.take();
+    if content.capacity() == 0 {
+        content.reserve_exact(capacity);
+    }
     let result = use_it(&mut content);
     if content.capacity() <= LARGEST_BUFFER {
         buffer.set(content);
@@ -267,7 +274,7 @@ impl<'tree> Sources<'tree> {
 
     fn read_test_header(&self, real: &RepoPath) -> Result<Arc<GoFile>, TreeError> {
         let limit = ReadLimit::Bytes(TEST_FILE_PREFIX);
-        let within_prefix = with_buffer(&PREFIX_BUFFER, |prefix| {
+        let within_prefix = with_buffer(&PREFIX_BUFFER, TEST_FILE_PREFIX, |prefix| {
             self.view.tree().read_into(real, limit, prefix)?;
             Ok(if prefix.len() < TEST_FILE_PREFIX {
                 Some(parse_header(prefix))
@@ -321,7 +328,7 @@ impl<'tree> Sources<'tree> {
         real: &RepoPath,
         use_it: impl FnOnce(Content<'_>) -> Result<T, TreeError>,
     ) -> Result<T, TreeError> {
-        with_buffer(&CONTENT_BUFFER, |content| {
+        with_buffer(&CONTENT_BUFFER, SMALLEST_BUFFER, |content| {
             let limit = ReadLimit::Bytes(LARGEST_HELD + 1);
             self.view.tree().read_into(real, limit, content)?;
             use_it(if content.len() <= LARGEST_HELD {

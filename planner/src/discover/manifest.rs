@@ -4,15 +4,16 @@
 //! It must never decide which module serves an import.
 
 use crate::{
-    diagnostic::{Diagnostic, Fault, Located, Parsed, Severity},
+    diagnostic::{Diagnostic, Fault, Parsed, Severity},
     parse::{
-        go_mod::{GoMod, Strictness, parse_go_mod},
-        go_sum::{ModuleSum, parse_go_sum},
+        go_mod::{GoMod, ModuleVersion, Strictness, parse_go_mod},
+        go_sum::{ModuleSum, SumSubject, parse_go_sum},
     },
     path::RepoPath,
     sources::{LARGEST_HELD, too_large},
     tree::{EntryKind, ReadLimit, TreeError, TreeErrorKind, view::TreeView},
 };
+use foldhash::HashMap;
 use std::sync::OnceLock;
 
 /// A module that the tree holds.
@@ -143,21 +144,65 @@ pub(crate) fn diagnose_unreadable(error: &TreeError) -> Diagnostic {
     }
 }
 
-/// Reads a go.sum or go.work.sum; none is an empty one.
-pub(crate) fn read_sums(
-    view: &TreeView<'_>,
-    directory: &RepoPath,
-    name: &str,
-) -> (Vec<Located<ModuleSum>>, Vec<Diagnostic>) {
-    match read_beside(view, directory, name) {
-        Ok(None) => (Vec::new(), Vec::new()),
-        Ok(Some(text)) => {
-            let parsed = parse_go_sum(&text);
-            (
-                parsed.value,
-                diagnose(&directory.child(name), &parsed.faults),
-            )
+/// The checksums of module contents, by module and version.
+#[derive(Debug, Default)]
+pub(crate) struct ModuleSums(HashMap<String, HashMap<String, String>>);
+
+impl ModuleSums {
+    /// Adds what a go.sum or go.work.sum says; none is an empty one. The first line of a module counts: Go never
+    /// reaches a later one that differs.
+    pub(crate) fn read(
+        &mut self,
+        view: &TreeView<'_>,
+        directory: &RepoPath,
+        name: &str,
+    ) -> Vec<Diagnostic> {
+        let text = match read_beside(view, directory, name) {
+            Ok(None) => return Vec::new(),
+            Ok(Some(text)) => text,
+            Err(error) => return vec![diagnose_unreadable(&error)],
+        };
+        let Parsed { value, faults } = parse_go_sum(&text);
+        for sum in value {
+            let sum = sum.value;
+            if sum.subject == SumSubject::Zip && sum.hash.starts_with("h1:") {
+                self.insert_first(&sum);
+            }
         }
-        Err(error) => (Vec::new(), vec![diagnose_unreadable(&error)]),
+        diagnose(&directory.child(name), &faults)
+    }
+
+    fn insert_first(&mut self, sum: &ModuleSum<'_>) {
+        let versions = match self.0.get_mut(sum.path) {
+            Some(versions) => versions,
+            None => self.0.entry(sum.path.to_owned()).or_default(),
+        };
+        if !versions.contains_key(sum.version) {
+            versions.insert(sum.version.to_owned(), sum.hash.to_owned());
+        }
+    }
+
+    /// The checksum of a module's content.
+    pub(crate) fn get(&self, module: &ModuleVersion) -> Option<&str> {
+        let versions = self.0.get(&module.path)?;
+        versions.get(&module.version).map(String::as_str)
+    }
+
+    /// Whether there is a checksum of any version of a module.
+    pub(crate) fn has_module(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
+    /// All of them, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ModuleVersion, &str)> {
+        self.0.iter().flat_map(|(path, versions)| {
+            versions.iter().map(|(version, sum)| {
+                let module = ModuleVersion {
+                    path: path.clone(),
+                    version: version.clone(),
+                };
+                (module, sum.as_str())
+            })
+        })
     }
 }

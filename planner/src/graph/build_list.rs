@@ -13,12 +13,11 @@
 use super::{replacements::Replacements, vendor::Vendor};
 use crate::{
     diagnostic::{Code, Diagnostic, Located, Position, Severity, limit_alike},
-    discover::manifest::{self, Manifest},
+    discover::manifest::{self, Manifest, ModuleSums},
     go_version::GoVersion,
     module_version::compare_versions,
-    parse::{
-        go_mod::{GoWork, Godebug, ModuleVersion, ReplacementTarget, Requirement, parse_go_work},
-        go_sum::SumSubject,
+    parse::go_mod::{
+        GoWork, Godebug, ModuleVersion, ReplacementTarget, Requirement, parse_go_work,
     },
     path::RepoPath,
     standard_library::is_godebug_key,
@@ -96,8 +95,7 @@ pub(crate) struct BuildList {
     pub(crate) passes: Passes,
     pub(crate) vendor: Option<Vendor>,
     pub(crate) replacements: Replacements,
-    /// The checksums of module contents by module and version.
-    pub(crate) sums: BTreeMap<ModuleVersion, String>,
+    pub(crate) sums: ModuleSums,
     /// What Go reads besides the manifests of modules, as far as it is there: go.sum, go.work.sum, modules.txt, and the
     /// go.mod of every directory that replaces some version of a module.
     pub(crate) companions: BTreeSet<RepoPath>,
@@ -237,7 +235,7 @@ impl BuildList {
             passes: Passes::RootsFirst,
             vendor: None,
             replacements: Replacements::default(),
-            sums: BTreeMap::new(),
+            sums: ModuleSums::default(),
             companions: BTreeSet::new(),
             problems: Vec::new(),
         }
@@ -269,8 +267,8 @@ impl BuildList {
     pub(crate) fn of_module(view: &TreeView<'_>, main: Arc<Manifest>) -> Self {
         let mut problems = manifest::diagnose(&main.path(), &main.faults);
         problems.extend(unknown_godebug(&main.path(), &main.go_mod.godebug));
-        let (sums, sum_problems) = manifest::read_sums(view, &main.directory, "go.sum");
-        problems.extend(sum_problems);
+        let mut sums = ModuleSums::default();
+        problems.extend(sums.read(view, &main.directory, "go.sum"));
         let mut replacements = Replacements::default();
         problems.extend(replacements.add_module(&main));
         let passes = if at_least(main.go_line(), PRUNED_SINCE) {
@@ -286,12 +284,11 @@ impl BuildList {
             passes,
             vendor: None,
             replacements,
-            sums: BTreeMap::new(),
+            sums,
             companions: BTreeSet::new(),
             problems,
         };
         list.note_companions(view);
-        list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
         list.problems = limit_alike(list.problems);
@@ -313,7 +310,7 @@ impl BuildList {
         let path = directory.child("go.work");
         problems.extend(unknown_godebug(&path, &go_work.godebug));
         let mut members: BTreeMap<String, Arc<Manifest>> = BTreeMap::new();
-        let mut sums = Vec::new();
+        let mut sums = ModuleSums::default();
         let workspace_go = go_work
             .go
             .as_ref()
@@ -342,10 +339,7 @@ impl BuildList {
                     used.position,
                 ));
             }
-            let (member_sums, sum_problems) =
-                manifest::read_sums(view, &member.directory, "go.sum");
-            sums.extend(member_sums);
-            problems.extend(sum_problems);
+            problems.extend(sums.read(view, &member.directory, "go.sum"));
             let module_path = member.module_path().to_owned();
             if let Some(other) = members.insert(module_path.clone(), member) {
                 problems.push(error_at(
@@ -359,9 +353,7 @@ impl BuildList {
                 ));
             }
         }
-        let (workspace_sums, sum_problems) = manifest::read_sums(view, &directory, "go.work.sum");
-        sums.extend(workspace_sums);
-        problems.extend(sum_problems);
+        problems.extend(sums.read(view, &directory, "go.work.sum"));
         let mut replacements = Replacements::default();
         problems.extend(replacements.add_workspace(&directory, &go_work, &members));
         for member in members.values() {
@@ -375,12 +367,11 @@ impl BuildList {
             passes: Passes::RootsFirst,
             vendor: None,
             replacements,
-            sums: BTreeMap::new(),
+            sums,
             companions: BTreeSet::new(),
             problems,
         };
         list.note_companions(view);
-        list.add_sums(sums);
         list.find_vendor(view);
         list.select_modules(view);
         list.problems = limit_alike(list.problems);
@@ -404,21 +395,6 @@ impl BuildList {
             .filter(|(directory, name)| holds_file(view, directory, name))
             .map(|(directory, name)| directory.child(name))
             .collect();
-    }
-
-    fn add_sums(&mut self, sums: Vec<Located<crate::parse::go_sum::ModuleSum>>) {
-        for sum in sums {
-            let sum = sum.value;
-            if sum.subject == SumSubject::Zip && sum.hash.starts_with("h1:") {
-                // The first line of a module counts: a later one that differs is never reached.
-                self.sums
-                    .entry(ModuleVersion {
-                        path: sum.path,
-                        version: sum.version,
-                    })
-                    .or_insert(sum.hash);
-            }
-        }
     }
 
     /// The `go` version of the main module or the workspace, as the toolchain takes it.

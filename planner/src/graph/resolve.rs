@@ -188,16 +188,7 @@ fn prefixes(import_path: &str) -> impl Iterator<Item = &str> {
 fn missing(list: &BuildList, import_path: &str) -> Resolution {
     let complete = list.mode == Mode::Module && list.passes == Passes::RootsFirst;
     let own = prefixes(import_path).any(|prefix| list.members.contains_key(prefix));
-    let summed = || {
-        prefixes(import_path).any(|prefix| {
-            let first = ModuleVersion {
-                path: prefix.to_owned(),
-                version: String::new(),
-            };
-            let mut from = list.sums.range(first..);
-            from.next().is_some_and(|(module, _)| module.path == prefix)
-        })
-    };
+    let summed = || prefixes(import_path).any(|prefix| list.sums.has_module(prefix));
     if module_path::is_standard_import_path_form(import_path) && !summed() {
         return Resolution::Refused {
             code: Code::MissingPackage,
@@ -290,7 +281,7 @@ fn third_party_candidate(
         version: module.version.clone(),
     };
     let needed = replacement.unwrap_or(&required);
-    if list.mode == Mode::Module && !list.sums.contains_key(needed) {
+    if list.mode == Mode::Module && list.sums.get(needed).is_none() {
         let (path, position) = &module.required_at;
         return Candidate::Refused(Box::new(Resolution::Refused {
             code: Code::MissingSum,

@@ -75,7 +75,7 @@ fn vendored(
         modules.insert(ThirdPartyModule {
             path: module.module.path.clone(),
             version: module.module.version.clone(),
-            sum: summed.and_then(|module| list.sums.get(module).cloned()),
+            sum: summed.and_then(|module| list.sums.get(module).map(str::to_owned)),
             replacement,
         });
         facts.insert(ManifestFact {
@@ -106,7 +106,7 @@ fn candidates(list: &BuildList) -> (Vec<ThirdPartyModule>, Vec<ManifestFact>) {
         let sum = list
             .sums
             .get(replacement.as_ref().unwrap_or(&required))
-            .cloned();
+            .map(str::to_owned);
         let row = ThirdPartyModule {
             path: path.clone(),
             version: module.version.clone(),
@@ -122,13 +122,13 @@ fn candidates(list: &BuildList) -> (Vec<ThirdPartyModule>, Vec<ManifestFact>) {
     // third-party modules state. What bounds them is every checksum, exclusion and replacement.
     let complete = list.mode == Mode::Module && list.passes == Passes::RootsFirst;
     if !complete {
-        for (module, sum) in &list.sums {
+        for (module, sum) in list.sums.iter() {
             modules
-                .entry(module.clone())
-                .or_insert_with(|| ThirdPartyModule {
+                .entry(module)
+                .or_insert_with_key(|module| ThirdPartyModule {
                     path: module.path.clone(),
                     version: module.version.clone(),
-                    sum: Some(sum.clone()),
+                    sum: Some(sum.to_owned()),
                     replacement: None,
                 });
         }

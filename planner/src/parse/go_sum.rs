@@ -11,16 +11,18 @@ use crate::diagnostic::{Code, Fault, Located, Parsed, Position, Severity};
 const EMPTY_GO_MOD_HASH: &str = "h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=";
 
 /// One line of a checksum file.
+///
+/// It borrows its text: the files of a workspace repeat each other, and most lines are not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModuleSum {
+pub struct ModuleSum<'text> {
     /// The module path.
-    pub path: String,
+    pub path: &'text str,
     /// The version, without the `/go.mod` suffix.
-    pub version: String,
+    pub version: &'text str,
     /// What the hash is over.
     pub subject: SumSubject,
     /// The hash as written, algorithm included (`h1:…`).
-    pub hash: String,
+    pub hash: &'text str,
 }
 
 /// What a checksum is over.
@@ -33,10 +35,22 @@ pub enum SumSubject {
 }
 
 /// Reads a checksum file.
-pub fn parse_go_sum(text: &[u8]) -> Parsed<Vec<Located<ModuleSum>>> {
+pub fn parse_go_sum(text: &[u8]) -> Parsed<Vec<Located<ModuleSum<'_>>>> {
     let mut sums = Vec::new();
     let mut faults = Vec::new();
-    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+    let mut rest = Some(text);
+    for number in 1.. {
+        let Some(unread) = rest else { break };
+        let line = match memchr::memchr(b'\n', unread) {
+            Some(end) => {
+                rest = Some(&unread[end + 1..]);
+                &unread[..end]
+            }
+            None => {
+                rest = None;
+                unread
+            }
+        };
         let position = Position {
             line: number,
             column: 1,
@@ -53,34 +67,61 @@ pub fn parse_go_sum(text: &[u8]) -> Parsed<Vec<Located<ModuleSum>>> {
             fault("the line is not UTF-8".to_owned());
             continue;
         };
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        match fields.as_slice() {
-            [] => {}
-            [path, version, hash] => {
-                if *hash == EMPTY_GO_MOD_HASH {
-                    continue;
-                }
-                let (version, subject) = match version.strip_suffix("/go.mod") {
-                    Some(version) => (version, SumSubject::GoMod),
-                    None => (*version, SumSubject::Zip),
-                };
-                let value = ModuleSum {
-                    path: (*path).to_owned(),
-                    version: version.to_owned(),
-                    subject,
-                    hash: (*hash).to_owned(),
-                };
-                sums.push(Located { value, position });
+        let [path, version, hash] = match three_fields(line) {
+            Ok(Some(fields)) => fields,
+            Ok(None) => continue,
+            Err(count) => {
+                fault(format!(
+                    "a line has three fields, and this one {count}; restore the file or run `go mod tidy`"
+                ));
+                continue;
             }
-            other => fault(format!(
-                "a line has three fields, and this one {}; restore the file or run `go mod tidy`",
-                other.len()
-            )),
+        };
+        if hash == EMPTY_GO_MOD_HASH {
+            continue;
         }
+        let (version, subject) = match version.strip_suffix("/go.mod") {
+            Some(version) => (version, SumSubject::GoMod),
+            None => (version, SumSubject::Zip),
+        };
+        let value = ModuleSum {
+            path,
+            version,
+            subject,
+            hash,
+        };
+        sums.push(Located { value, position });
     }
     Parsed {
         value: sums,
         faults,
+    }
+}
+
+/// The fields of a line; nothing for a blank one, and how many there are where it is not three.
+fn three_fields(line: &str) -> Result<Option<[&str; 3]>, usize> {
+    // As the `go` command writes nearly every line: visible ASCII between single spaces.
+    let bytes = line.as_bytes();
+    let mut spaces = memchr::memchr_iter(b' ', bytes);
+    if let (Some(first), Some(second), None) = (spaces.next(), spaces.next(), spaces.next())
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && first > 0
+        && second > first + 1
+        && second + 1 < line.len()
+    {
+        return Ok(Some([
+            &line[..first],
+            &line[first + 1..second],
+            &line[second + 1..],
+        ]));
+    }
+    let mut fields = line.split_whitespace();
+    match (fields.next(), fields.next(), fields.next(), fields.count()) {
+        (None, ..) => Ok(None),
+        (Some(path), Some(version), Some(hash), 0) => Ok(Some([path, version, hash])),
+        (Some(_), second, third, more) => {
+            Err(1 + usize::from(second.is_some()) + usize::from(third.is_some()) + more)
+        }
     }
 }
 
@@ -97,10 +138,10 @@ mod tests {
             .iter()
             .map(|sum| {
                 (
-                    &*sum.value.path,
-                    &*sum.value.version,
+                    sum.value.path,
+                    sum.value.version,
                     sum.value.subject,
-                    &*sum.value.hash,
+                    sum.value.hash,
                 )
             })
             .collect();

@@ -27,7 +27,7 @@ use crate::{
         resolve::{LocalPackage, Resolution},
         updates_needed::UpdatesNeeded,
     },
-    hash::{ImageKeys, image_keys, service_tag},
+    hash::{DependencyKeys, ImageKeys, image_keys_with, service_tag},
     inputs::{
         ImageInputs, Tier,
         collect::{Collection, collect_dockerfile_inputs, collect_inputs},
@@ -149,6 +149,7 @@ fn plan_group(
         updates_needed: UpdatesNeeded::of(group.list),
         rules,
     };
+    let dependency_keys = DependencyKeys::default();
     group
         .services
         .par_iter()
@@ -180,7 +181,7 @@ fn plan_group(
                 Some(dockerfile) => own_dockerfile(&dockerfile.value, &service.files, Some(go)),
                 None => Origin::Go(go),
             };
-            finished(inputs, problems, &graph, origin, rules)
+            finished(inputs, problems, &graph, origin, rules, &dependency_keys)
         })
         .collect()
 }
@@ -200,6 +201,7 @@ fn finished(
     graph: &Arc<PackageGraph>,
     origin: Origin,
     rules: &RuleFiles,
+    dependency_keys: &DependencyKeys,
 ) -> (PlannedImage, Vec<Diagnostic>) {
     problems.extend_from_slice(rules.doubts_of(&inputs.service));
     problems.extend(rules.without_effect(&inputs.files));
@@ -211,7 +213,9 @@ fn finished(
     doubts.sort_unstable();
     doubts.dedup();
     let image = PlannedImage {
-        keys: doubts.is_empty().then(|| image_keys(&inputs)),
+        keys: doubts
+            .is_empty()
+            .then(|| image_keys_with(&inputs, dependency_keys)),
         inputs,
         doubts,
         tag: None,
@@ -230,6 +234,7 @@ fn plan_dockerfile_services(
     rules: &RuleFiles,
 ) -> Vec<(PlannedImage, Vec<Diagnostic>)> {
     let graph = Arc::new(PackageGraph::default());
+    let dependency_keys = &DependencyKeys::default();
     let services = discovered.dockerfile_services.iter();
     services
         .flat_map(|service| {
@@ -242,7 +247,7 @@ fn plan_dockerfile_services(
             let origin = dockerfile.map_or(Origin::Gone, |dockerfile| {
                 own_dockerfile(&dockerfile.value, &service.files, None)
             });
-            finished(inputs, problems, &graph, origin, rules)
+            finished(inputs, problems, &graph, origin, rules, dependency_keys)
         })
         .collect()
 }

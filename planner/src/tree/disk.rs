@@ -115,6 +115,9 @@ impl SourceTree for DiskTree {
 /// Files up to this length are hashed from one read; longer ones piece by piece.
 const SMALL: u64 = 256 * 1024;
 
+/// The room for files up to this length is rounded up in a buffer that is used again.
+const LARGEST_ROUNDED: usize = 4 * 1024 * 1024;
+
 /// Reads as much of a file as its length promised when it was opened, so that one call is enough. A
 /// file that is being written has no one content in any case.
 fn read_limited(
@@ -129,11 +132,20 @@ fn read_limited(
         ReadLimit::Bytes(limit) => length.min(limit),
     };
     content.clear();
-    content.try_reserve_exact(wanted).map_err(|_| {
-        TreeErrorKind::Other(format!(
-            "the file has {wanted} bytes, more than fit into memory"
-        ))
-    })?;
+    if content.capacity() < wanted {
+        // A buffer that is used again and again grows in leaps, and what it held is not worth a copy.
+        let room = if content.capacity() > 0 && wanted <= LARGEST_ROUNDED {
+            wanted.next_power_of_two()
+        } else {
+            wanted
+        };
+        *content = Vec::new();
+        content.try_reserve_exact(room).map_err(|_| {
+            TreeErrorKind::Other(format!(
+                "the file has {wanted} bytes, more than fit into memory"
+            ))
+        })?;
+    }
     while content.len() < wanted {
         match system::read_more(file, content, wanted) {
             Ok(0) => break,

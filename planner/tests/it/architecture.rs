@@ -48,7 +48,7 @@ const PRIVATE: &[(&str, &[&str])] = &[
     ("nom::", &["parse"]),
     ("petgraph::", &["graph"]),
     ("gix::", &["tree::git"]),
-    ("rustix::", &["tree::disk"]),
+    ("rustix::", &["tree::disk", "tree::git::status"]),
     ("std::fs", &["tree"]),
     ("toml::", &["config"]),
     (

@@ -114,9 +114,31 @@ const KEYWORDS: [&str; 25] = [
 /// The lines of one comment group, without their markers.
 type CommentLines<'source> = Vec<(Position, &'source [u8])>;
 
+/// Whether the lines of comments are kept. Only the comment above `import "C"` says something by its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CommentText {
+    Kept,
+    Dropped,
+}
+
+impl CommentText {
+    /// Looks whether a literal of the header could mean `C`: as it is written nearly always, or in quotes or with escapes
+    /// that nobody writes in an import.
+    fn wanted_in(header: &[u8]) -> Self {
+        let may_import_c = memchr::memchr2(b'`', b'\\', header).is_some()
+            || memchr::memmem::find(header, b"\"C\"").is_some();
+        if may_import_c {
+            Self::Kept
+        } else {
+            Self::Dropped
+        }
+    }
+}
+
 struct Parser<'source> {
+    /// Up to the end of the header.
     source: &'source [u8],
-    end: usize,
+    comment_text: CommentText,
     /// Where the next token is looked for.
     next: usize,
     line: u32,
@@ -137,9 +159,10 @@ struct Parser<'source> {
 
 impl<'source> Parser<'source> {
     fn new(source: &'source [u8], start: usize, end: usize) -> Self {
+        let source = source.get(..end).unwrap_or(source);
         Self {
             source,
-            end,
+            comment_text: CommentText::wanted_in(source),
             next: start,
             line: 1,
             line_start: start,
@@ -185,7 +208,7 @@ impl<'source> Parser<'source> {
     }
 
     fn byte(&self, offset: usize) -> Option<u8> {
-        self.source[..self.end].get(offset).copied()
+        self.source.get(offset).copied()
     }
 
     fn file(&mut self, file: &mut GoFile) {
@@ -274,7 +297,7 @@ impl<'source> Parser<'source> {
             Token::String => {
                 let position = self.position;
                 // The scanner accepted the literal, so what is no valid string is a bad escape.
-                match unquote(self.text).and_then(|value| String::from_utf8(value).ok()) {
+                match string_value(self.text) {
                     Some(value) => file.imports.push(Located { value, position }),
                     None => self.fault("the import path is not a valid string"),
                 }
@@ -380,6 +403,9 @@ impl<'source> Parser<'source> {
 
     /// Source: go/ast (`CommentGroup.Text`), as far as lines of a preamble are concerned.
     fn add_comment_lines(&self, lines: &mut CommentLines<'source>) {
+        if self.comment_text == CommentText::Dropped {
+            return;
+        }
         if let Some(text) = self.text.strip_prefix(b"//") {
             if let Some(text) = text.strip_prefix(b" ") {
                 lines.push((self.position, text));
@@ -419,18 +445,20 @@ impl<'source> Parser<'source> {
             self.token = Token::Semicolon;
             return;
         }
-        while let Some(byte) = self.byte(self.next) {
+        let mut next = self.next;
+        while let Some(byte) = self.source.get(next) {
             match byte {
                 b'\n' if self.inserts_semicolon => break,
                 b'\n' => {
-                    self.next += 1;
+                    next += 1;
                     self.line += 1;
-                    self.line_start = self.next;
+                    self.line_start = next;
                 }
-                b' ' | b'\t' | b'\r' => self.next += 1,
+                b' ' | b'\t' | b'\r' => next += 1,
                 _ => break,
             }
         }
+        self.next = next;
         let start = self.next;
         self.position = self.place(start);
         let Some(byte) = self.byte(start) else {
@@ -504,7 +532,7 @@ impl<'source> Parser<'source> {
 
     fn quoted(&mut self, quote: u8) -> Token {
         loop {
-            let rest = &self.source[self.next.min(self.end)..self.end];
+            let rest = &self.source[self.next.min(self.source.len())..];
             self.next += memchr::memchr3(quote, b'\\', b'\n', rest).unwrap_or(rest.len());
             match self.byte(self.next) {
                 None | Some(b'\n') => {
@@ -556,7 +584,7 @@ impl<'source> Parser<'source> {
     }
 
     fn line_comment(&mut self) -> Token {
-        let rest = &self.source[self.next.min(self.end)..self.end];
+        let rest = &self.source[self.next.min(self.source.len())..];
         self.next += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         Token::Comment
     }
@@ -638,6 +666,18 @@ impl<'source> Parser<'source> {
         if let Some(problem) = problem {
             self.fault(problem);
         }
+    }
+}
+
+/// The value of a string literal; nothing where it has a bad escape or is not UTF-8.
+fn string_value(literal: &[u8]) -> Option<String> {
+    let plain = literal
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+        .filter(|value| memchr::memchr3(b'"', b'\\', b'\n', value).is_none());
+    match plain {
+        Some(value) => Some(std::str::from_utf8(value).ok()?.to_owned()),
+        None => String::from_utf8(unquote(literal)?).ok(),
     }
 }
 

@@ -260,6 +260,12 @@ impl Reader<'_> {
                 }
             }
             b'"' => {
+                // Straight to the first byte that could mean something.
+                let rest = self.source.get(self.next..).unwrap_or_default();
+                self.next += rest
+                    .iter()
+                    .position(|byte| matches!(byte, b'"' | b'\\' | b'\n' | 0))
+                    .unwrap_or(rest.len());
                 while self.failure.is_none() {
                     let byte = self.next_byte();
                     if byte == b'"' {

@@ -68,7 +68,7 @@ impl Token<'_> {
                     )
                 });
         }
-        if self.text.contains(['"', '\'', '`']) {
+        if memchr::memchr3(b'"', b'\'', b'`', self.text.as_bytes()).is_some() {
             return Err(format!(
                 "`{}` holds a quote; only double quotes around a whole word are allowed",
                 self.text.escape_debug()
@@ -262,6 +262,17 @@ impl<'text> Lexer<'text> {
 
     fn end_of_word(&self) -> Result<usize, Box<Fault>> {
         let rest = &self.source[self.next..];
+        // Nearly every word: ASCII up to a space or the end of the line.
+        let mut previous = 0;
+        let plain = rest.iter().position(|byte| {
+            let may_be_comment = *byte == b'/' && previous == b'/';
+            previous = *byte;
+            may_be_comment || !is_plain(*byte)
+        });
+        let plain = plain.unwrap_or(rest.len());
+        if plain > 0 && matches!(rest.get(plain), None | Some(b' ' | b'\t' | b'\r')) {
+            return Ok(self.next + plain);
+        }
         let length = rest
             .iter()
             .enumerate()
@@ -289,6 +300,12 @@ impl<'text> Lexer<'text> {
         }
         Ok(self.next + length)
     }
+}
+
+/// ASCII of which words are made, less what could end one.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'.' | b'-' | b'_' | b'+' | b'~' | b'=' | b'>' | b'/')
 }
 
 /// Characters that Go calls printable, less what ends a word. What is invisible or not assigned to

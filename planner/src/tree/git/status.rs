@@ -9,16 +9,24 @@
 //!
 //! Source: git's `ie_match_stat`, `ie_modified` and `is_racy_timestamp` in read-cache.c.
 
+#[cfg(target_os = "linux")]
+#[path = "status/linux.rs"]
+mod look_up;
+#[cfg(not(target_os = "linux"))]
+#[path = "status/portable.rs"]
+mod look_up;
+
 use super::attributes::CheckoutFilter;
 use super::work_tree::{Support, WorkTreeError, WorkTreeState};
 use crate::path::RepoPath;
-use gix::bstr::{BStr, BString, ByteSlice as _};
+use crate::tree::FileMode;
+use gix::bstr::{BStr, ByteSlice as _};
 use gix::index::entry::stat::Options;
 use gix::index::entry::{Flags, Mode, Stage, Stat};
-use gix::index::fs::Metadata;
+use look_up::Directories;
 use rayon::iter::ParallelIterator as _;
 use rayon::slice::ParallelSlice as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A few thousand files a second and thread are looked at; smaller pieces cost more than they share.
@@ -69,10 +77,11 @@ impl Change {
 
 pub(super) fn changes(state: &WorkTreeState) -> Result<Vec<Change>, WorkTreeError> {
     let entries: Vec<&gix::index::Entry> = state.entries().collect();
+    let top_level = look_up::TopLevel::open(state);
     let verdicts: Vec<(&gix::index::Entry, Verdict)> = entries
         .par_chunks(CHUNK)
         .flat_map_iter(|chunk| {
-            let mut directories = Directories::new(state);
+            let mut directories = Directories::new(&top_level);
             chunk
                 .iter()
                 .map(|entry| (*entry, verdict(state, entry, &mut directories)))
@@ -146,28 +155,19 @@ fn verdict(
     if entry.mode == Mode::COMMIT {
         return submodule_verdict(state, entry);
     }
-    if !directories.are_real(path) {
+    if !is_clean(path) {
         return absent;
     }
-    let Some(on_disk) = path_on_disk(state, path) else {
-        return absent;
+    let found = match directories.look_up(path) {
+        Ok(Some(found)) => found,
+        Ok(None) => return absent,
+        // What can't be looked at is not vouched for.
+        Err(Unseen) => return Verdict::Changed(ChangeKind::Modified),
     };
-    let metadata = match Metadata::from_path_no_follow(&on_disk) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            return match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => absent,
-                // What can't be looked at is not vouched for.
-                _ => Verdict::Changed(ChangeKind::Modified),
-            };
-        }
-    };
-    if !has_kind(state, entry.mode, &metadata) {
+    if !has_kind(state, entry.mode, found.kind) {
         return Verdict::Changed(ChangeKind::Retyped);
     }
-    let Ok(stat) = Stat::from_fs(&metadata) else {
-        return Verdict::Changed(ChangeKind::Modified);
-    };
+    let stat = found.stat;
     let options = stat_options(state, entry);
     let data = if !entry.stat.matches(&stat, options) {
         // git sets the size to zero where it could not vouch for the stat data.
@@ -180,7 +180,7 @@ fn verdict(
     } else {
         return Verdict::Unchanged;
     };
-    match read(&on_disk, &metadata) {
+    match read(state, path, found.kind) {
         Some(content) if has_id(&content, entry) => Verdict::Unchanged,
         Some(_) => Verdict::OtherBytes(data),
         None => Verdict::Changed(ChangeKind::Modified),
@@ -255,16 +255,29 @@ fn submodule_verdict(state: &WorkTreeState, entry: &gix::index::Entry) -> Verdic
     }
 }
 
-fn has_kind(state: &WorkTreeState, mode: Mode, metadata: &Metadata) -> bool {
-    match mode {
-        Mode::SYMLINK => {
-            metadata.is_symlink()
-                || state.settings.symlinks == Support::Absent && metadata.is_file()
-        }
-        Mode::FILE | Mode::FILE_EXECUTABLE => {
-            metadata.is_file()
-                && (state.settings.executable_bit == Support::Absent
-                    || metadata.is_executable() == (mode == Mode::FILE_EXECUTABLE))
+/// What stands at a path on disk, no link followed.
+struct Found {
+    kind: FoundKind,
+    stat: Stat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FoundKind {
+    File(FileMode),
+    Symlink,
+    Other,
+}
+
+/// The system refuses to say what stands there.
+struct Unseen;
+
+fn has_kind(state: &WorkTreeState, mode: Mode, found: FoundKind) -> bool {
+    match (mode, found) {
+        (Mode::SYMLINK, FoundKind::Symlink) => true,
+        (Mode::SYMLINK, FoundKind::File(_)) => state.settings.symlinks == Support::Absent,
+        (Mode::FILE | Mode::FILE_EXECUTABLE, FoundKind::File(found)) => {
+            state.settings.executable_bit == Support::Absent
+                || (found == FileMode::Executable) == (mode == Mode::FILE_EXECUTABLE)
         }
         _ => false,
     }
@@ -275,86 +288,26 @@ fn has_id(content: &[u8], entry: &gix::index::Entry) -> bool {
         .is_ok_and(|id| id == entry.id)
 }
 
-fn read(path: &Path, metadata: &Metadata) -> Option<Vec<u8>> {
-    if metadata.is_symlink() {
+fn read(state: &WorkTreeState, path: &BStr, kind: FoundKind) -> Option<Vec<u8>> {
+    let path = path_on_disk(state, path)?;
+    if kind == FoundKind::Symlink {
         let target = std::fs::read_link(path).ok()?;
         return Some(gix::path::into_bstr(target).ok()?.into_owned().into());
     }
     std::fs::read(path).ok()
 }
 
+/// Whether a path of the index stays in the work tree.
+fn is_clean(path: &BStr) -> bool {
+    path.split_str("/")
+        .all(|element| !element.is_empty() && element != b"." && element != b"..")
+}
+
 /// The file behind an index path; nothing for a path that would leave the work tree.
 fn path_on_disk(state: &WorkTreeState, path: &BStr) -> Option<PathBuf> {
-    let clean = path
-        .split_str("/")
-        .all(|element| !element.is_empty() && element != b"." && element != b"..");
-    if !clean {
+    if !is_clean(path) {
         return None;
     }
     let below = gix::path::from_bstr(path).ok()?;
     Some(state.top_level.as_std_path().join(below))
-}
-
-/// The directories above the files of one chunk, each looked at once, since the index is sorted: git does not see a
-/// file behind a linked directory as the tracked one.
-struct Directories<'s> {
-    state: &'s WorkTreeState,
-    /// The directory that was asked about last.
-    last: BString,
-    /// Where its elements end that are directories, as are all above them.
-    real: Vec<usize>,
-    /// Where the first element ends that is none.
-    not_real: Option<usize>,
-}
-
-impl<'s> Directories<'s> {
-    fn new(state: &'s WorkTreeState) -> Self {
-        Self {
-            state,
-            last: BString::default(),
-            real: Vec::new(),
-            not_real: None,
-        }
-    }
-
-    fn are_real(&mut self, path: &BStr) -> bool {
-        let Some(slash) = path.rfind_byte(b'/') else {
-            return true;
-        };
-        let directory = path[..slash].as_bstr();
-        if self.last != directory {
-            self.move_to(directory);
-        }
-        self.not_real.is_none()
-    }
-
-    fn move_to(&mut self, directory: &BStr) {
-        let last = self.last.as_bytes();
-        let is_shared = |end: usize| {
-            directory.get(..end) == last.get(..end)
-                && matches!(directory.get(end), None | Some(b'/'))
-        };
-        while self.real.last().is_some_and(|end| !is_shared(*end)) {
-            self.real.pop();
-        }
-        self.not_real = self.not_real.filter(|end| is_shared(*end));
-        self.last = directory.to_owned();
-        while self.not_real.is_none() {
-            let start = match self.real.last() {
-                None => 0,
-                Some(end) if *end >= directory.len() => return,
-                Some(end) => end + 1,
-            };
-            let length = directory[start..].find_byte(b'/');
-            let end = length.map_or(directory.len(), |length| start + length);
-            let is_directory = path_on_disk(self.state, directory[..end].as_bstr())
-                .and_then(|path| std::fs::symlink_metadata(path).ok())
-                .is_some_and(|metadata| metadata.is_dir());
-            if is_directory {
-                self.real.push(end);
-            } else {
-                self.not_real = Some(end);
-            }
-        }
-    }
 }
