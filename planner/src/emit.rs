@@ -12,6 +12,7 @@ mod bake;
 mod copy_sources;
 mod dockerfile;
 mod ignore_file;
+mod prediction;
 mod service_build;
 mod stages;
 
@@ -20,6 +21,7 @@ use crate::{
     target::Platform, tree::FileMode,
 };
 pub use bake::{CACHE_FROM, CACHE_TO, CacheScope, key_variable};
+pub use prediction::{Forecast, PredictedStep, Prediction, ServiceState, predict};
 pub use service_build::{Asset, BackEdges, Completeness, Layout, Scope, ServiceBuild};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,6 +124,32 @@ impl ServiceBuild {
         manifests.any(|manifest| self.listed.values().any(|listed| listed.contains(manifest)))
     }
 
+    /// Whether the build can see a path of the tree, if it is there: what the ignore file lets in.
+    pub fn lets_in(&self, path: &RepoPath) -> bool {
+        ignore_file::lets_in(
+            &self.scope,
+            self.cgo,
+            self.layout.manifests(),
+            &self.visible_build_files(),
+            path,
+        )
+    }
+
+    /// The emitted files that the build itself reads, sorted; a directory stands for all that it holds.
+    fn visible_build_files(&self) -> Vec<RepoPath> {
+        let directory = self.directory();
+        let mut files = vec![directory.child("imports")];
+        if self.recipe.proof == Proof::Required {
+            files.push(directory.child("inputs"));
+        }
+        if !self.assets.is_empty() {
+            files.push(directory.child("assets"));
+        }
+        files.push(RepoPath::root().child(BUILD_FILES).child(STEPS));
+        files.sort_unstable();
+        files
+    }
+
     /// The directory of the service's files.
     pub fn directory(&self) -> RepoPath {
         RepoPath::root()
@@ -153,20 +181,14 @@ pub fn emit_service(build: &ServiceBuild) -> Result<Vec<EmittedFile>, EmitError>
             text: assets_list(&build.assets)?,
         });
     }
-    let mut visible: BTreeSet<RepoPath> = files
-        .iter()
-        .map(|file| file.path.clone())
-        .filter(|path| path.file_name() != Some("Dockerfile"))
-        .collect();
-    if build.listed.values().collect::<BTreeSet<_>>().len() > 1 {
-        visible.retain(|path| !path.starts_with(&directory.child("inputs")));
-        visible.insert(directory.child("inputs"));
-    }
-    visible.insert(RepoPath::root().child(BUILD_FILES).child(STEPS));
-    let visible: Vec<RepoPath> = visible.into_iter().collect();
     files.push(EmittedFile {
         path: directory.child("Dockerfile.dockerignore"),
-        text: ignore_file::render(&build.scope, build.cgo, build.layout.manifests(), &visible)?,
+        text: ignore_file::render(
+            &build.scope,
+            build.cgo,
+            build.layout.manifests(),
+            &build.visible_build_files(),
+        )?,
     });
     files.sort();
     Ok(files)

@@ -9,7 +9,7 @@
 //! Source: moby/patternmatcher (`patternmatcher.go`, `ignorefile.go`).
 
 use super::{
-    EmitError,
+    BUILD_FILES, EmitError,
     copy_sources::{deepest_shared_directory, manifest_sources},
     dockerfile::{Source, refuse},
     service_build::Scope,
@@ -64,6 +64,88 @@ fn next_whole(directories: &Directories) -> Option<RepoPath> {
         .or_else(|| (!directories.whole.contains(&RepoPath::root())).then(RepoPath::root))
 }
 
+/// The directories of packages, as the ignore file takes them.
+fn directories(scope: &Scope, manifests: &[Source], own_files: usize) -> Directories {
+    let others = 3 + manifests.len() + own_files + scope.embedded.len() + scope.files.len();
+    limit_directories(&scope.packages, MOST_PATTERNS.saturating_sub(others))
+}
+
+/// Whether the ignore file lets in a path of the tree. Its lines are tried in their order, and the last that fits counts.
+pub(super) fn lets_in(
+    scope: &Scope,
+    cgo: Cgo,
+    manifests: &BTreeSet<RepoPath>,
+    own_files: &[RepoPath],
+    path: &RepoPath,
+) -> bool {
+    let manifests = manifest_sources(manifests);
+    let directories = directories(scope, &manifests, own_files.len());
+    let mut is_in = false;
+    let both = directories.exact.iter().chain(&directories.whole);
+    let mut sorted: Vec<&RepoPath> = both.collect();
+    sorted.sort_unstable();
+    for directory in sorted {
+        let Some(below) = path
+            .strip_prefix(directory)
+            .filter(|below| !below.is_empty())
+        else {
+            continue;
+        };
+        if directories.whole.contains(directory) {
+            is_in = true;
+            continue;
+        }
+        let (name, rest) = match below.split_once('/') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (below, None),
+        };
+        if scope.embedding.contains(directory) || go_may_take(name, cgo) {
+            is_in = rest.is_none();
+        }
+    }
+    let is_inert = |name: &str| {
+        name.ends_with("_test.go") || !directories.whole.is_empty() && name == "testdata"
+    };
+    if path.elements().any(is_inert) {
+        is_in = false;
+    }
+    if directories.whole.contains(&RepoPath::root())
+        && matches!(path.elements().next(), Some(".git" | BUILD_FILES))
+    {
+        is_in = false;
+    }
+    let is_manifest = |source: &Source| match source {
+        Source::Path(manifest) => path.starts_with(manifest),
+        Source::Everywhere(name) => path.elements().any(|element| element == *name),
+    };
+    is_in
+        || scope
+            .embedded
+            .iter()
+            .any(|directory| path != directory && path.starts_with(directory))
+        || scope.files.iter().any(|file| path.starts_with(file))
+        || own_files.iter().any(|file| path.starts_with(file))
+        || manifests.iter().any(is_manifest)
+}
+
+/// Whether [`names_that_go_may_take`] matches a name.
+fn go_may_take(name: &str, cgo: Cgo) -> bool {
+    let letters = match cgo {
+        Cgo::Disabled => "ghs",
+        Cgo::Enabled => "cfghmsFS",
+    };
+    let mut characters = name.chars();
+    characters.next();
+    let mut rest = characters.as_str();
+    while let Some((_, behind)) = rest.split_once('.') {
+        if behind.starts_with(|letter| letters.contains(letter)) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
 /// The lines of the ignore file.
 pub(super) fn render(
     scope: &Scope,
@@ -72,8 +154,7 @@ pub(super) fn render(
     own_files: &[RepoPath],
 ) -> Result<String, EmitError> {
     let manifests = manifest_sources(manifests);
-    let others = 3 + manifests.len() + own_files.len() + scope.embedded.len() + scope.files.len();
-    let directories = limit_directories(&scope.packages, MOST_PATTERNS.saturating_sub(others));
+    let directories = directories(scope, &manifests, own_files.len());
     let mut lines = vec![
         "# Written by `rebake generate`: all that this service's build may see.".to_owned(),
         "**".to_owned(),
@@ -109,7 +190,7 @@ pub(super) fn render(
     }
     // What a whole directory must not bring along: the build files themselves, and git's.
     if directories.whole.contains(&RepoPath::root()) {
-        lines.extend([".git".to_owned(), ".rebake".to_owned()]);
+        lines.extend([".git".to_owned(), BUILD_FILES.to_owned()]);
     }
     // A directory by its name would not let in what lies in it where a line above let in the directory alone: a pattern
     // that changes nothing for a directory is not tried for it, and then not remembered for what it holds.

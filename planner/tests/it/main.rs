@@ -18,6 +18,7 @@ mod hostile_disk;
 mod misses;
 mod parser_invariants;
 mod parser_properties;
+mod prediction;
 mod purity;
 mod reasons;
 mod rendering;
