@@ -70,6 +70,12 @@ impl Planned {
             .collect()
     }
 
+    /// Adds what will hurt in builds, for those who build.
+    pub(crate) fn lint(&mut self) {
+        let lints = self.plan.lints();
+        self.plan.add_diagnostics(lints);
+    }
+
     /// Whether the plan has a service of that name.
     pub(crate) fn is_service(&self, name: &str) -> bool {
         let mut images = self.plan.images.iter();

@@ -240,6 +240,18 @@ codes! {
     UnreadableRepository = "unreadable-repository", "There is a git repository, and it can't be read: its index is damaged, or it stores objects in a way that is not supported (SHA-256 ids, reftables). The directory is planned all the same, from what stands on disk; what git tracks is not known, and nothing can be compared with a commit.";
     /// A baseline that can't be had.
     BaselineUnavailable = "baseline-unavailable", "The revision to compare with does not exist here, has no common ancestor with what is planned, or is behind the end of a shallow clone. Nothing can be reused then, so everything is rebuilt. Fetch the history that is missing (`git fetch --unshallow`, or `fetch-depth: 0` in a checkout step), or compare with an earlier answer (`--baseline`).";
+    /// A Go image that is too old.
+    GoImageTooOld = "go-image-too-old", "The image under `go-image` holds an older Go than a go.mod or go.work of the build demands. The build runs with GOTOOLCHAIN=local, so it fails instead of fetching another toolchain. Choose a newer image.";
+    /// A Go image of another release than the plan's.
+    GoImageDiffers = "go-image-differs", "The image under `go-image` holds another Go release than the one that is planned. Each release takes files by its own build tags, so the build may take others than the plan hashed, and then it fails. Set `go` to the release of the image.";
+    /// A base image without a digest.
+    UnpinnedImage = "unpinned-image", "An image is named by a tag, which may mean another image tomorrow: a rebuild then gives another image under the same key, and an update of the base image rebuilds nothing. Add the digest (`docker buildx imagetools inspect IMAGE` shows it), and let a bot raise it.";
+    /// A program with cgo on a runtime image without a C library.
+    CgoWithoutCLibrary = "cgo-without-c-library", "With cgo on, a program that uses C code, or the packages net or os/user, is linked with a C library and does not start where there is none. distroless-static and scratch have none; distroless-base has glibc.";
+    /// A program with cgo on a runtime image with another C library.
+    CgoWithOtherCLibrary = "cgo-with-other-c-library", "A program is linked with the C library of the image that builds it: musl in Alpine images, glibc elsewhere. It does not start on a runtime image that has the other one.";
+    /// A Dockerfile whose last stage is empty and gets no certificates.
+    MissingCertificates = "missing-certificates", "The last stage of a Dockerfile starts from scratch, the program imports packages for TLS, and no certificates are copied there. A connection to a server with a public certificate then fails with `certificate signed by unknown authority`. Copy /etc/ssl/certs/ca-certificates.crt from an earlier stage, or start from a distroless image. Where they are mounted when the image runs, this says nothing.";
     /// Third-party code may import packages of this tree.
     PossibleBackEdge = "possible-back-edge", "Without the sources of the third-party modules it can't be seen whether they import packages of this tree. A requirement of this repository's own organisation is where that happens most; if one does, name the packages in rebake.toml under `back-edges`.";
 }

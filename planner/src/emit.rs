@@ -9,6 +9,7 @@
 //! express them; with cgo every platform is built on itself.
 
 mod bake;
+mod cache;
 mod copy_sources;
 mod dockerfile;
 mod ignore_file;
@@ -20,7 +21,8 @@ use crate::{
     config::ServiceGroups, discover::service_name::ServiceName, path::RepoPath, recipe::Proof,
     target::Platform, tree::FileMode,
 };
-pub use bake::{CACHE_FROM, CACHE_TO, CacheScope, key_variable};
+pub use bake::{CACHE_FROM, CACHE_TO, key_variable};
+pub use cache::{CachePlan, CacheScope, CacheUse, Trust};
 pub use prediction::{Forecast, PredictedStep, Prediction, ServiceState, predict};
 pub use service_build::{Asset, BackEdges, Completeness, Layout, Scope, ServiceBuild};
 use std::collections::{BTreeMap, BTreeSet};

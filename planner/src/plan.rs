@@ -12,6 +12,7 @@ mod difference;
 #[cfg(feature = "git")]
 mod git_findings;
 mod images;
+mod lints;
 mod problems;
 mod standing;
 

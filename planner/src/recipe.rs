@@ -36,6 +36,14 @@ impl ImageReference {
         &self.0
     }
 
+    /// The Go release that an official Go image's tag names, wherever the image is copied to.
+    pub(crate) fn go_version(&self) -> Option<GoVersion> {
+        let name = self.0.split('@').next()?;
+        let (_, last) = name.rsplit_once('/').unwrap_or(("", name));
+        let tag = last.strip_prefix("golang:")?;
+        tag.split('-').next()?.parse().ok()
+    }
+
     /// Whether the reference holds a digest, so that it always means the same image.
     pub fn is_pinned(&self) -> bool {
         self.0.contains('@')
@@ -417,6 +425,23 @@ mod tests {
             assert!(text.parse::<ImageReference>().is_err(), "{text}");
         }
         assert!(digest.parse::<ImageReference>().unwrap().is_pinned());
+    }
+
+    #[test]
+    fn the_tag_of_a_go_image_names_its_release() {
+        let cases = [
+            ("golang:1.26", Some("1.26")),
+            ("golang:1.26.3-alpine3.22", Some("1.26.3")),
+            ("ex.com:5000/mirror/golang:1.25-bookworm", Some("1.25")),
+            ("golang:latest", None),
+            ("golang", None),
+            ("ex.com/builder:1.26", None),
+        ];
+        for (text, expected) in cases {
+            let image: ImageReference = text.parse().unwrap();
+            let version = image.go_version().map(|version| version.to_string());
+            assert_eq!(version.as_deref(), expected, "{text}");
+        }
     }
 
     #[test]

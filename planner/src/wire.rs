@@ -6,11 +6,13 @@
 
 mod baseline;
 mod built;
+mod cache;
 mod difference;
 mod standing;
 
 pub use baseline::{BaselineDocument, BaselineError};
 pub use built::{BuiltDocument, BuiltRow, ReusedRow};
+pub use cache::{CacheRow, CacheUseRow};
 pub use difference::{ChangeName, DiffDocument, DiffRow};
 pub use standing::{PathRow, StandingRow, StandingsDocument, StandingsRow};
 
@@ -18,7 +20,7 @@ use crate::{
     decide::{Change, Reason, Verdict},
     diagnostic::{Diagnostic, Severity},
     discover::service_name::ServiceName,
-    emit::CacheScope,
+    emit::CachePlan,
     file_kind::FileKind,
     hash::Key,
     inputs::{ImageInputs, InputFile, Tier},
@@ -161,8 +163,8 @@ pub struct ServiceRow {
     pub verdict: VerdictName,
     /// Why.
     pub reasons: Vec<ReasonRow>,
-    /// What the caches of the build are called: `scope` is the name to append to where they are kept.
-    pub cache: BTreeMap<String, String>,
+    /// What the caches of its builds are called, and who writes them.
+    pub cache: CacheRow,
 }
 
 /// One service on one platform, with all its inputs.
@@ -458,7 +460,11 @@ impl PlanDocument {
             version: VERSION,
             root,
             baseline,
-            services: plan.images.iter().map(ServiceRow::from).collect(),
+            services: plan
+                .images
+                .iter()
+                .map(|image| ServiceRow::new(image, &plan.caches(image)))
+                .collect(),
             removed: plan.removed.clone(),
             unaffected: plan.unaffected.clone(),
             excluded_mains: plan.excluded_mains,
@@ -523,8 +529,8 @@ impl From<&PlannedImage> for ImageRow {
     }
 }
 
-impl From<&PlannedImage> for ServiceRow {
-    fn from(image: &PlannedImage) -> Self {
+impl ServiceRow {
+    fn new(image: &PlannedImage, caches: &CachePlan) -> Self {
         Self {
             image: ImageRow::from(image),
             verdict: match image.verdict {
@@ -532,10 +538,7 @@ impl From<&PlannedImage> for ServiceRow {
                 Verdict::Reuse => VerdictName::Reuse,
             },
             reasons: image.reasons.iter().map(ReasonRow::from).collect(),
-            cache: BTreeMap::from([(
-                "scope".to_owned(),
-                CacheScope::of(&image.inputs.service).to_string(),
-            )]),
+            cache: CacheRow::from(caches),
         }
     }
 }

@@ -29,12 +29,13 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
     check_names(arguments)?;
-    let planned = plan_tree(
+    let mut planned = plan_tree(
         output.talk(),
         &arguments.tree,
         &arguments.build,
         &arguments.baseline,
     )?;
+    planned.lint();
     for service in &arguments.services {
         planned.check_service(Some(service))?;
     }

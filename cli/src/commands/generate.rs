@@ -13,7 +13,8 @@ use rebake_planner::emit::{Build, EmittedFile, emit_service, emit_shared};
 
 pub(crate) fn run(arguments: &GenerateArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
-    let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
+    let mut planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
+    planned.lint();
     output.show_diagnostics(&planned);
     let files = emitted_files(&planned)?;
     let differences = build_files::compare(&planned.directory, &files)?;

@@ -6,12 +6,11 @@
 //! Source: docker/buildx docs/bake-reference.md. Strings of a bake file are templates: `${` and `%{` of ours are meant,
 //! those of the repository are escaped.
 
-use super::{BUILD_FILES, Build};
+use super::{BUILD_FILES, Build, CacheScope};
 use crate::{
     config::ServiceGroups, discover::service_name::ServiceName, path::RepoPath, recipe::Credentials,
 };
 use serde_json::{Map, Value, json};
-use std::fmt;
 
 /// The variable that holds where caches are imported from, up to the service's scope.
 pub const CACHE_FROM: &str = "CACHE_FROM";
@@ -20,24 +19,6 @@ pub const CACHE_TO: &str = "CACHE_TO";
 
 /// What an export adds behind the scope: all stages, an export that fails fails no build, and fast compression.
 const EXPORT_OPTIONS: &str = ",mode=max,ignore-error=true,compression=zstd";
-
-/// The name of a service's cache: it stays the same when dependencies change, so that the cache stays warm. Made of
-/// `a-z`, `0-9` and `-`, at most 63: what tags, GitHub's cache keys and comma-separated options all take.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CacheScope(ServiceName);
-
-impl CacheScope {
-    /// The scope of a service.
-    pub fn of(service: &ServiceName) -> Self {
-        Self(service.clone())
-    }
-}
-
-impl fmt::Display for CacheScope {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// The variable that holds a service's content tag: `KEY_` and the name in capitals, with `_` for `-`.
 pub fn key_variable(service: &ServiceName) -> String {

@@ -9,6 +9,7 @@
 
 use super::{
     BUILD_FILES, EmitError, STEPS,
+    cache::mount_ids,
     copy_sources::{copy_sources, manifest_sources},
     dockerfile::{Instruction, Link, Mount, Network, Source, Writes},
     service_build::{BackEdges, Completeness, Layout, ServiceBuild},
@@ -431,13 +432,13 @@ impl Dockerfile<'_> {
             source: RepoPath::root(),
             target: SOURCES.to_owned(),
         });
-        let repository = &self.build.repository;
+        let [modules, build] = mount_ids(&self.build.repository);
         mounts.push(Mount::Cache {
-            id: format!("{repository}-modules"),
+            id: modules,
             target: MODULE_CACHE,
         });
         mounts.push(Mount::Cache {
-            id: format!("{repository}-build"),
+            id: build,
             target: BUILD_CACHE,
         });
         self.finish_build(network, mounts, variant);

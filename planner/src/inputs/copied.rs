@@ -15,6 +15,7 @@ use crate::{
         manifest::{diagnose, diagnose_unreadable},
     },
     file_kind::FileKind,
+    graph::load::Package,
     parse::{
         dockerfile::{ReadSource, parse_dockerfile},
         dockerignore::{Dockerignore, parse_dockerignore},
@@ -26,6 +27,7 @@ use crate::{
         ContentDigest, EntryKind, FileMode, ReadLimit, TreeError, TreeErrorKind, view::Directory,
     },
 };
+use std::sync::Arc;
 
 /// Dockerfiles and `.dockerignore`s are short.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -39,6 +41,58 @@ pub(crate) enum GoFiles {
     ByGo,
     /// The Dockerfile: they are files like all others.
     ByDockerfile,
+}
+
+/// Packages through which a program speaks TLS as a client.
+const TLS_PACKAGES: [&str; 3] = ["crypto/tls", "crypto/x509", "net/http"];
+
+/// Certificates as a package, for programs that bring their own.
+const EMBEDDED_CERTIFICATES: &str = "golang.org/x/crypto/x509roots/fallback";
+
+/// A last stage that starts from nothing and gets no certificates, for a program that may want some. Only what the tree's
+/// own packages import is known. A copy to the top, or to /etc, may bring them.
+pub(crate) fn missing_certificates<'a>(
+    sources: &Sources<'_>,
+    dockerfile: &RepoPath,
+    packages: impl IntoIterator<Item = &'a Arc<Package>>,
+) -> Option<Diagnostic> {
+    let text = sources
+        .view()
+        .read(dockerfile, ReadLimit::Bytes(LONGEST))
+        .ok()?;
+    let last = parse_dockerfile(&text).value.last;
+    let may_bring_certificates = |copy: &String| {
+        let destination = copy.split_whitespace().next_back().unwrap_or_default();
+        let destination = destination.trim_matches(['[', ']', '"']);
+        let signs = ["cert", ".pem", "/etc"];
+        destination == "/" || signs.iter().any(|sign| copy.contains(sign))
+    };
+    if !last.base.eq_ignore_ascii_case("scratch") || last.copies.iter().any(may_bring_certificates)
+    {
+        return None;
+    }
+    let mut speaks_tls = None;
+    for package in packages {
+        if package.third_party.contains(EMBEDDED_CERTIFICATES) {
+            return None;
+        }
+        let mut imported = package.standard.iter();
+        if speaks_tls.is_none()
+            && let Some(path) = imported.find(|path| TLS_PACKAGES.contains(&path.as_str()))
+        {
+            speaks_tls = Some((&package.import_path, path));
+        }
+    }
+    let (package, import) = speaks_tls?;
+    Some(finding(
+        Code::MissingCertificates,
+        Severity::Note,
+        dockerfile,
+        last.position?,
+        format!(
+            "the image starts from scratch without certificates, and `{package}` imports `{import}`: connections over TLS will fail; copy /etc/ssl/certs/ca-certificates.crt"
+        ),
+    ))
 }
 
 /// The files that the Dockerfile of a service copies from its context.

@@ -17,6 +17,19 @@ pub struct Dockerfile {
     pub reads: Vec<Located<ContextRead>>,
     /// How many stages there are.
     pub stages: usize,
+    /// The last of them, which is the image.
+    pub last: LastStage,
+}
+
+/// The stage that is the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LastStage {
+    /// What it starts from, as it is written.
+    pub base: String,
+    /// Where it is written.
+    pub position: Option<Position>,
+    /// The words of what is copied into it, flags included, from wherever.
+    pub copies: Vec<String>,
 }
 
 /// One source in the build context.
@@ -111,8 +124,18 @@ impl Parser {
                 .split_once(char::is_whitespace)
                 .unwrap_or((instruction, ""));
             match word.to_ascii_uppercase().as_str() {
-                "FROM" => self.dockerfile.stages += 1,
+                "FROM" => {
+                    self.dockerfile.stages += 1;
+                    let mut words = rest.split_whitespace();
+                    let base = words.find(|word| !word.starts_with("--"));
+                    self.dockerfile.last = LastStage {
+                        base: base.unwrap_or_default().to_owned(),
+                        position: Some(at(first)),
+                        copies: Vec::new(),
+                    };
+                }
                 "COPY" | "ADD" => {
+                    self.dockerfile.last.copies.push(rest.to_owned());
                     next = self.skip_heredocs(&lines, next, first, rest);
                     self.copy(first, rest.trim());
                 }
@@ -316,6 +339,15 @@ fn json_strings(text: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_stage_is_what_the_image_starts_from_and_all_that_is_copied_there() {
+        let text = "FROM golang AS build\nCOPY . .\nFROM --platform=linux/amd64 scratch AS image\nCOPY --from=build /etc/ssl /etc/ssl\nADD a /\n";
+        let last = parse_dockerfile(text.as_bytes()).value.last;
+        assert_eq!(last.base, "scratch");
+        assert_eq!(last.position.map(|position| position.line), Some(3));
+        assert_eq!(last.copies, ["--from=build /etc/ssl /etc/ssl", "a /"]);
+    }
 
     /// Each read as `line stage source`.
     fn reads(text: &str) -> Vec<String> {

@@ -7,7 +7,9 @@ use super::{Plan, PlannedImage};
 use crate::{
     config::ServiceGroups,
     discover::manifest::Manifest,
-    emit::{Asset, BackEdges, Build, Completeness, KeptBuild, Layout, Scope, ServiceBuild},
+    emit::{
+        Asset, BackEdges, Build, CachePlan, Completeness, KeptBuild, Layout, Scope, ServiceBuild,
+    },
     file_kind::FileKind,
     graph::{
         build_list::{BuildList, Mode, ModuleSource, Passes},
@@ -66,6 +68,15 @@ impl Plan {
     /// The groups of `rebake.toml`.
     pub fn groups(&self) -> &ServiceGroups {
         &self.groups
+    }
+
+    /// The caches of an image's builds.
+    pub fn caches(&self, image: &PlannedImage) -> CachePlan {
+        let recipe = match &image.origin {
+            Origin::Go(go) => Some(&go.recipe),
+            Origin::Dockerfile { .. } | Origin::Gone => None,
+        };
+        CachePlan::of(&image.inputs.service, &self.cache_name(), recipe)
     }
 
     fn build(&self, images: &[&PlannedImage]) -> Option<Build> {

@@ -31,6 +31,7 @@ use crate::{
     inputs::{
         ImageInputs, Tier,
         collect::{Collection, collect_dockerfile_inputs, collect_inputs},
+        copied::missing_certificates,
         declared::RuleFiles,
         package_files::PackageFiles,
         third_party::Candidates,
@@ -169,6 +170,10 @@ fn plan_group(
             );
             if inputs.tier == Tier::Module {
                 problems.extend(back_edge_note.clone());
+            }
+            if let Some(dockerfile) = &service.files.dockerfile {
+                let closure = graph.closure(&service.main);
+                problems.extend(missing_certificates(sources, &dockerfile.value, closure));
             }
             let go = Box::new(GoBuild {
                 list: Arc::clone(group.list),

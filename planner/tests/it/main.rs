@@ -15,6 +15,7 @@ mod emission;
 mod files;
 #[cfg(unix)]
 mod hostile_disk;
+mod lints;
 mod misses;
 mod parser_invariants;
 mod parser_properties;
