@@ -1,6 +1,9 @@
 //! The command line: what can be typed. clap is confined to this module and `main`.
 
+pub(crate) mod ci;
+
 use camino::Utf8PathBuf;
+use ci::CiArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use rebake_planner::{
     diagnostic::Code,
@@ -61,6 +64,10 @@ pub(crate) enum Verb {
     ///
     /// It holds the service's inputs and the manifests that Go reads, and nothing else.
     Context(ContextArguments),
+    /// Plan a run of a CI service, and hand it the jobs.
+    ///
+    /// What to compare with follows from the event that the run is for, unless a baseline is named.
+    Ci(CiArguments),
     /// Write a commented rebake.toml with what was found.
     Init(InitArguments),
     /// Plan an embedded sample monorepo, edit it, and plan it again.

@@ -1,6 +1,7 @@
 //! The verbs, one file each. Each turns its arguments into a document and an exit code.
 
 pub(crate) mod build;
+pub(crate) mod ci;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;

@@ -2,6 +2,7 @@
 
 use crate::exit_code::ExitCode;
 use camino::Utf8PathBuf;
+use rebake_ci::LimitError;
 use rebake_planner::{
     diagnostic::Diagnostic,
     discover::service_name::ServiceName,
@@ -114,6 +115,8 @@ pub(crate) enum Failure {
     BuildOfCommit,
     #[error("{0}; --images and --tag make the names of images")]
     ImageName(#[from] ImageReferenceError),
+    #[error(transparent)]
+    CiLimit(#[from] LimitError),
     #[error("there is no verb `{}`; `rebake --help` lists them", .0.escape_debug())]
     UnknownVerb(String),
     #[error("can't write the manual: {0}")]

@@ -11,6 +11,7 @@ mod commands;
 mod context_files;
 mod exit_code;
 mod failure;
+mod history;
 mod output;
 mod planning;
 mod progress;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Verb::Generate(verb) => commands::generate::run(verb, &mut output),
         Verb::Build(verb) => commands::build::run(verb, &mut output),
         Verb::Context(verb) => commands::context::run(verb, &mut output),
+        Verb::Ci(verb) => commands::ci::run(verb, &mut output),
         Verb::Init(verb) => commands::init::run(verb, &mut output),
         Verb::Demo => commands::demo::run(&mut output),
         Verb::Completions(verb) => commands::completions::run(verb, &mut output),

@@ -63,14 +63,15 @@ impl Output {
 
     /// Makes the document one JSON value.
     pub(crate) fn write_json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        self.document = serde_json::to_string_pretty(value)?;
+        self.document = without_commands(serde_json::to_string_pretty(value)?);
         self.document.push('\n');
         Ok(())
     }
 
     /// Adds a JSON value in one line.
     pub(crate) fn write_json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        self.document.push_str(&serde_json::to_string(value)?);
+        self.document
+            .push_str(&without_commands(serde_json::to_string(value)?));
         self.document.push('\n');
         Ok(())
     }
@@ -123,14 +124,31 @@ fn say(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A text without characters that could steer a terminal or change the direction of writing.
+/// What GitHub's runner takes for a command anywhere in a line of a log; `::` counts at its beginning alone.
+const OLD_COMMAND: &str = "##[";
+
+/// JSON in which no string holds a command of a CI. The value is the same.
+pub(crate) fn without_commands(json: String) -> String {
+    // Outside of strings no `#` occurs.
+    if json.contains(OLD_COMMAND) {
+        json.replace(OLD_COMMAND, "##\\u005b")
+    } else {
+        json
+    }
+}
+
+/// A text that can neither steer a terminal, change the direction of writing, nor be a command to a CI that reads the log.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_harmless) {
+    let starts_command = text.trim_start().starts_with("::");
+    let is_plain = text.chars().all(is_harmless);
+    if is_plain && !starts_command && !text.contains(OLD_COMMAND) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if is_harmless(character) {
+        let opens_command = (character == '[' && escaped.ends_with("##"))
+            || (character == ':' && starts_command && escaped.trim_start().is_empty());
+        if is_harmless(character) && !opens_command {
             escaped.push(character);
         } else {
             escaped.extend(character.escape_unicode());
@@ -162,6 +180,10 @@ mod tests {
             ("a\nb", "a\\u{a}b"),
             ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
             ("grün", "grün"),
+            ("::add-mask::true", "\\u{3a}:add-mask::true"),
+            ("  ::error::x/y.go", "  \\u{3a}:error::x/y.go"),
+            ("a::b", "a::b"),
+            ("a##[add-mask]true", "a##\\u{5b}add-mask]true"),
         ];
         for (text, expected) in cases {
             assert_eq!(printable(text), expected);

@@ -114,20 +114,55 @@ pub(crate) fn set_threads(tree: &TreeArguments) -> Result<(), Failure> {
         .map_err(|error| Failure::Threads { threads, error })
 }
 
-/// Plans what the arguments name, and compares it with the baseline. The plan is never freed piece by piece: the process
-/// ends when it has been printed, and the system takes its memory back at once.
+/// What a plan is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// With nothing.
+    Nothing,
+    /// With the best common ancestor of a revision and what is planned.
+    CommonAncestor(String),
+    /// With a revision itself.
+    Commit(String),
+    /// With an earlier answer.
+    Recorded(Utf8PathBuf),
+    /// With a revision that can't be had, and why.
+    Unavailable { revision: String, message: String },
+}
+
+impl From<&BaselineArguments> for Comparison {
+    fn from(arguments: &BaselineArguments) -> Self {
+        match (&arguments.base, &arguments.baseline) {
+            (Some(revision), _) => Self::CommonAncestor(revision.clone()),
+            (None, Some(path)) => Self::Recorded(path.clone()),
+            (None, None) => Self::Nothing,
+        }
+    }
+}
+
+/// Plans what the arguments name, and compares it with the baseline that they name.
 pub(crate) fn plan_tree(
     talk: Talk,
     tree: &TreeArguments,
     build: &BuildArguments,
     baseline: &BaselineArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
+    plan_and_compare(talk, tree, build, &Comparison::from(baseline))
+}
+
+/// Plans what the arguments name, and compares it. The plan is never freed piece by piece: the process ends when it has
+/// been printed, and the system takes its memory back at once.
+pub(crate) fn plan_and_compare(
+    talk: Talk,
+    tree: &TreeArguments,
+    build: &BuildArguments,
+    comparison: &Comparison,
+) -> Result<ManuallyDrop<Planned>, Failure> {
     let started = Instant::now();
     let _progress = Progress::start("planning", talk);
     // What can be wrong with the arguments is told before the work is done.
-    let recorded = match &baseline.baseline {
-        Some(path) => Some((path, read_baseline(path)?)),
-        None => None,
+    let recorded = match comparison {
+        Comparison::Recorded(path) => read_baseline(path)?,
+        _ => Vec::new(),
     };
     let root = find_root(tree.root.as_deref())?;
     let options = ManuallyDrop::new(options(build));
@@ -137,7 +172,11 @@ pub(crate) fn plan_tree(
         .ok()
         .and_then(|path| path.file_name().map(str::to_owned))
         .unwrap_or_else(|| root.directory.to_string());
-    let flags = [("--head", &tree.head), ("--base", &baseline.base)];
+    let base = match comparison {
+        Comparison::CommonAncestor(revision) => Some(revision),
+        _ => None,
+    };
+    let flags = [("--head", tree.head.as_ref()), ("--base", base)];
     if let (Ok(None), Some((flag, _))) = (
         &root.repository,
         flags.iter().find(|(_, revision)| revision.is_some()),
@@ -154,17 +193,27 @@ pub(crate) fn plan_tree(
         }
         (_, repository) => Current::of_directory(repository, &root.directory, &options)?,
     };
-    let baseline = match (&baseline.base, recorded) {
-        (Some(revision), _) => {
-            Some(current.compare_with_commit(revision, &root.directory, &options))
+    let baseline = match comparison {
+        Comparison::Nothing => None,
+        Comparison::CommonAncestor(revision) | Comparison::Commit(revision) => {
+            let compared = current.try_to_compare(comparison, revision, &root.directory, &options);
+            Some(match compared {
+                Ok(commit) => Baseline::Commit {
+                    revision: revision.clone(),
+                    commit: commit.to_string(),
+                },
+                Err(message) => current.without_baseline(revision, message),
+            })
         }
-        (None, Some((path, images))) => {
-            current.plan.compare_with(&images);
+        Comparison::Recorded(path) => {
+            current.plan.compare_with(&recorded);
             Some(Baseline::File {
                 path: path.to_string(),
             })
         }
-        (None, None) => None,
+        Comparison::Unavailable { revision, message } => {
+            Some(current.without_baseline(revision, message.clone()))
+        }
     };
     Ok(ManuallyDrop::new(Planned {
         plan: current.plan,
@@ -316,34 +365,22 @@ impl Current {
         })
     }
 
-    /// Compares with a commit. Where it can't be had, everything is rebuilt, and a diagnostic says what mends it.
-    fn compare_with_commit(
-        &mut self,
-        revision: &str,
-        directory: &Utf8Path,
-        options: &PlanOptions,
-    ) -> Baseline {
-        match self.try_to_compare(revision, directory, options) {
-            Ok(commit) => Baseline::Commit {
-                revision: revision.to_owned(),
-                commit: commit.to_string(),
-            },
-            Err(message) => {
-                self.plan.compare_with_unavailable(&message);
-                self.plan.add_diagnostics(vec![warning(
-                    Code::BaselineUnavailable,
-                    format!("{message}; everything is rebuilt"),
-                )]);
-                Baseline::Unavailable {
-                    revision: revision.to_owned(),
-                    message,
-                }
-            }
+    /// Where there is a baseline and it can't be had, everything is rebuilt, and a diagnostic says what mends it.
+    fn without_baseline(&mut self, revision: &str, message: String) -> Baseline {
+        self.plan.compare_with_unavailable(&message);
+        self.plan.add_diagnostics(vec![warning(
+            Code::BaselineUnavailable,
+            format!("{message}; everything is rebuilt"),
+        )]);
+        Baseline::Unavailable {
+            revision: revision.to_owned(),
+            message,
         }
     }
 
     fn try_to_compare(
         &mut self,
+        comparison: &Comparison,
         revision: &str,
         directory: &Utf8Path,
         options: &PlanOptions,
@@ -358,9 +395,12 @@ impl Current {
             .resolve(revision)
             .map_err(|error| error.to_string())?;
         let head = head.ok_or("nothing is committed yet, so there is nothing to compare with")?;
-        let base = repository
-            .merge_base(asked, head)
-            .map_err(|error| error.to_string())?;
+        let base = match comparison {
+            Comparison::Commit(_) => asked,
+            _ => repository
+                .merge_base(asked, head)
+                .map_err(|error| error.to_string())?,
+        };
         let tree = match repository.tree_at(base, directory) {
             Ok(tree) => tree,
             Err(GitError::Tree(error)) if is_absence(&error.kind) => {

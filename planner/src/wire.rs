@@ -135,7 +135,8 @@ pub enum Baseline {
     Commit {
         /// The revision as it was asked for.
         revision: String,
-        /// The commit that was compared with: the best common ancestor with what was planned.
+        /// The commit that was compared with: the best common ancestor with what was planned, or the revision itself
+        /// where a CI's event names what has been built.
         commit: String,
     },
     /// A revision that could not be compared with, so everything is rebuilt.

@@ -106,6 +106,12 @@ fn command_line() -> Result<String, Box<dyn Error>> {
         text.push_str(&format!(
             "\n## `rebake {verb}`\n\n```text\n$ rebake {verb} --help\n{help}```\n"
         ));
+        for below in verbs(&help) {
+            let help = help_of(&program, &[verb, below, "--help"])?;
+            text.push_str(&format!(
+                "\n## `rebake {verb} {below}`\n\n```text\n$ rebake {verb} {below} --help\n{help}```\n"
+            ));
+        }
     }
     Ok(text)
 }

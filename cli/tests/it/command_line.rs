@@ -14,25 +14,28 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
             .map(|line| line.trim_end().to_owned() + "\n")
             .collect::<String>()
     };
-    let verbs = [
-        "plan",
-        "inputs",
-        "why",
-        "why-not",
-        "diff",
-        "graph",
-        "init",
-        "demo",
-        "generate",
-        "build",
-        "context",
-        "explain",
-        "completions",
-        "man",
-        "schema",
+    let verbs: [&[&str]; _] = [
+        &["plan"],
+        &["inputs"],
+        &["why"],
+        &["why-not"],
+        &["diff"],
+        &["graph"],
+        &["init"],
+        &["demo"],
+        &["generate"],
+        &["build"],
+        &["context"],
+        &["ci"],
+        &["ci", "github"],
+        &["ci", "gitlab"],
+        &["explain"],
+        &["completions"],
+        &["man"],
+        &["schema"],
     ];
     for verb in verbs {
-        let text = help(&[verb, "--help"]);
+        let text = help(&[verb, &["--help"][..]].concat());
         assert!(
             reference.contains(&text),
             "`cargo xtask generate` brings docs/command-line.md up to date with\n{text}"

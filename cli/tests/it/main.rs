@@ -9,6 +9,7 @@
 mod baselines;
 #[cfg(unix)]
 mod build;
+mod ci;
 mod command_line;
 mod context;
 mod docs;

@@ -29,6 +29,15 @@ impl Shop {
         shop
     }
 
+    /// An empty directory.
+    pub(crate) fn empty() -> Self {
+        let shop = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(shop.root()).unwrap();
+        shop
+    }
+
     /// The root of the tree, in a directory called `shop`, since the output greets with that name.
     pub(crate) fn root(&self) -> PathBuf {
         self.directory.path().join("shop")

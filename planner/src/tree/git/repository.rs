@@ -309,6 +309,23 @@ impl Repository {
         }
     }
 
+    /// The parents of a commit, in order, also those that a shallow clone does not hold.
+    ///
+    /// # Errors
+    /// When the repository can't be read, or lacks the commit.
+    pub fn parents(&self, commit: CommitId) -> Result<Vec<CommitId>, RevisionError> {
+        self.objects.with_repository(|repository| {
+            let unreadable = |error: &gix::Error| RevisionError::Unreadable {
+                revision: commit.to_string(),
+                reason: reason(error),
+            };
+            let found = repository
+                .find_commit(commit.0)
+                .map_err(|error| unreadable(&error))?;
+            Ok(found.parent_ids().map(|id| CommitId(id.detach())).collect())
+        })
+    }
+
     /// Whether the history is cut off somewhere (`git clone --depth`).
     pub fn is_shallow(&self) -> bool {
         self.objects.with_repository(is_shallow)

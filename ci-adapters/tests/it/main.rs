@@ -1,0 +1,13 @@
+//! What CI services get, for plans of every kind.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where its preparation fails"
+)]
+
+mod architecture;
+mod buildctl_script;
+mod child_pipeline;
+mod files;
+mod plans;
+mod step_summary;

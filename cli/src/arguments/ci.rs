@@ -1,0 +1,151 @@
+//! What can be typed after `rebake ci`.
+
+use super::{BaselineArguments, BuildArguments, TreeArguments};
+use camino::Utf8PathBuf;
+use clap::{Args, Subcommand, ValueEnum};
+use rebake_ci::gitlab::Include;
+use std::num::NonZeroUsize;
+
+#[derive(Debug, Args)]
+pub(crate) struct CiArguments {
+    #[command(subcommand)]
+    pub(crate) service: CiService,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CiService {
+    /// Write the outputs and the summary of a step of GitHub Actions, and annotations to stdout.
+    ///
+    /// Outputs go to the file that GITHUB_OUTPUT names (to stdout where it is not set): `any`, `count`, `reused`, `matrix` (at most 256 jobs), `services`, and `plan` where the plan is written to a file. The summary goes to the file that GITHUB_STEP_SUMMARY names.
+    Github(GithubArguments),
+    /// Write a child pipeline and a dotenv report for GitLab CI, and the plan to stdout.
+    Gitlab(GitlabArguments),
+}
+
+/// What all CI services have in common.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+
+    /// Fetch no history. Without this flag git is asked for the commit that the event names, where a shallow clone does
+    /// not hold it.
+    #[arg(long, help_heading = "Baseline")]
+    pub(crate) no_fetch: bool,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+
+    /// Write the plan to this file too, as `rebake plan --format json` prints it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GithubArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+
+    /// How many jobs the matrix may have; where there are more services, each job builds several.
+    #[arg(long, value_name = "N", default_value = "256", value_parser = parse_matrix_jobs)]
+    pub(crate) max_jobs: NonZeroUsize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GitlabArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+
+    /// How many jobs the child pipeline may have; where there are more services, each job builds several.
+    #[arg(long, value_name = "N", default_value = "200")]
+    pub(crate) max_jobs: NonZeroUsize,
+
+    /// What builds the images.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) builder: BuilderName,
+
+    /// Where the child pipeline goes.
+    #[arg(long, value_name = "FILE", default_value = "rebake-pipeline.json")]
+    pub(crate) pipeline: Utf8PathBuf,
+
+    /// Where the dotenv report goes: REBAKE_ANY, REBAKE_COUNT and REBAKE_REUSED.
+    #[arg(long, value_name = "FILE", default_value = "rebake.env")]
+    pub(crate) dotenv: Utf8PathBuf,
+
+    /// What stands before the names of images, with a slash at its end. Default: CI_REGISTRY_IMAGE and a slash.
+    #[arg(long, value_name = "PREFIX", value_parser = parse_images)]
+    pub(crate) images: Option<String>,
+
+    /// The tag that images get beside their content tags. Default: CI_COMMIT_SHA, else latest.
+    #[arg(long, value_name = "TAG", value_parser = parse_tag)]
+    pub(crate) tag: Option<String>,
+
+    /// Where caches are imported from, up to the service's name: `type=registry,ref=HOST/cache:`.
+    #[arg(long, value_name = "CACHE", default_value = "", value_parser = parse_line)]
+    pub(crate) cache_from: String,
+
+    /// Where caches are exported to, up to the service's name.
+    #[arg(long, value_name = "CACHE", default_value = "", value_parser = parse_line)]
+    pub(crate) cache_to: String,
+
+    /// What binaries are stamped with.
+    #[arg(long, value_name = "VERSION", value_parser = parse_line)]
+    pub(crate) stamp: Option<String>,
+
+    /// A file that the child includes, with a hidden job `.rebake-build` whose settings all jobs get: local:/FILE,
+    /// remote:https://… or project:GROUP/NAME[@REF]:/FILE; repeatable.
+    #[arg(long, value_name = "INCLUDE")]
+    pub(crate) include: Vec<Include>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BuilderName {
+    /// `docker buildx bake`, with a Docker daemon as a service.
+    #[default]
+    Buildx,
+    /// `buildctl`, with a rootless BuildKit in the job itself.
+    Buildctl,
+}
+
+fn parse_matrix_jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let limit = rebake_ci::github::MATRIX_JOBS;
+    match text.parse::<NonZeroUsize>() {
+        Ok(jobs) if jobs.get() <= limit => Ok(jobs),
+        _ => Err(format!("GitHub takes 1 to {limit} jobs")),
+    }
+}
+
+fn parse_images(text: &str) -> Result<String, String> {
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "._-/:".contains(character);
+    if text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a registry and a repository, as in `ghcr.io/acme/shop/`".to_owned())
+    }
+}
+
+fn parse_tag(text: &str) -> Result<String, String> {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    let is_start = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    if text.len() <= 128
+        && text.starts_with(is_start)
+        && text
+            .chars()
+            .all(|character| is_plain(character) || character == '_')
+    {
+        Ok(text.to_owned())
+    } else {
+        Err("a tag is 1 to 128 letters, digits, `.`, `_` and `-`, and starts with none of the last two marks".to_owned())
+    }
+}
+
+fn parse_line(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) {
+        Err("it must be one line of printable characters".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
