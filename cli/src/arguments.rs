@@ -179,6 +179,19 @@ pub(crate) struct GenerateArguments {
     #[arg(long)]
     pub(crate) check: bool,
 
+    /// Write nothing; show which steps of each build run on a builder that has built the baseline, as on a fresh one that
+    /// imports its cache.
+    #[arg(long, requires = "base", conflicts_with = "check")]
+    pub(crate) predict: bool,
+
+    /// How to print a prediction.
+    #[arg(long, value_enum, default_value_t, requires = "predict")]
+    pub(crate) format: Format,
+
+    /// Predict from the best common ancestor of this revision and what is planned.
+    #[arg(long, value_name = "REV", value_parser = NonEmptyStringValueParser::new(), requires = "predict")]
+    pub(crate) base: Option<String>,
+
     #[command(flatten)]
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
@@ -480,6 +493,8 @@ pub(crate) enum Document {
     Standings,
     /// Of `rebake build`.
     Built,
+    /// Of `rebake generate --predict`.
+    Prediction,
     /// Of `rebake diff`.
     Diff,
     /// Of `rebake.toml`, for editors.

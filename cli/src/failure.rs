@@ -111,6 +111,10 @@ pub(crate) enum Failure {
         "`{service}` has no debug target, because a service is called `{taken_by}`; give that one another name in rebake.toml"
     )]
     DebugTargetTaken { service: String, taken_by: String },
+    #[error(
+        "the baseline can't be had, so nothing is cached for certain; the warnings above say what mends it"
+    )]
+    NothingToPredictFrom,
     #[error("no commit can be built, only a directory; check it out, and leave --head out")]
     BuildOfCommit,
     #[error("{0}; --images and --tag make the names of images")]

@@ -15,6 +15,7 @@ pub(crate) mod inputs;
 pub(crate) mod markdown;
 pub(crate) mod mermaid;
 pub(crate) mod plan;
+pub(crate) mod prediction;
 pub(crate) mod reasons;
 pub(crate) mod standing;
 mod style;

@@ -13,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
     diagnostic::{Code, Diagnostic, Severity},
     discover::service_name::ServiceName,
+    path::RepoPath,
     plan::{
         BaselineImage, Plan, PlanOptions, PlannedImage, inspect_commit, inspect_work_tree, plan,
     },
@@ -25,6 +26,7 @@ use rebake_planner::{
     wire::{Baseline, BaselineDocument, Root, VersionControl},
 };
 use std::{
+    collections::BTreeSet,
     mem::ManuallyDrop,
     time::{Duration, Instant},
 };
@@ -37,6 +39,9 @@ pub(crate) struct Planned {
     pub(crate) baseline: Option<Baseline>,
     /// The paths that differ between the two, where the baseline is a commit.
     pub(crate) changed: Vec<String>,
+    /// The plan of the baseline, where that is a commit.
+    pub(crate) before: Option<Plan>,
+    side: Side,
     /// The root itself.
     pub(crate) directory: Utf8PathBuf,
     /// Where the reader stands in it.
@@ -74,6 +79,21 @@ impl Planned {
     pub(crate) fn lint(&mut self) {
         let lints = self.plan.lints();
         self.plan.add_diagnostics(lints);
+    }
+
+    /// The paths that differ from the baseline, those that git does not track and a build may see included.
+    pub(crate) fn changed_for_builds(&self) -> Result<BTreeSet<RepoPath>, Failure> {
+        let changed = self.changed.iter();
+        let mut changed: BTreeSet<RepoPath> = changed
+            .filter_map(|path| RepoPath::new(path).ok())
+            .collect();
+        if let Side::WorkTree(_, state) = &self.side {
+            let tree = open_directory(&self.directory)?;
+            let is_tracked = |path: &RepoPath| state.is_tracked(path);
+            let untracked = self.plan.untracked_beside_inputs(&tree, &is_tracked);
+            changed.extend(untracked.map_err(|error| Failure::Context(error.into()))?);
+        }
+        Ok(changed)
     }
 
     /// Whether the plan has a service of that name.
@@ -220,6 +240,8 @@ pub(crate) fn plan_and_compare(
         root: current.root,
         baseline,
         changed: current.changed,
+        before: current.before,
+        side: current.side,
         standpoint: standpoint_in(&root.directory),
         directory: root.directory,
         name,
@@ -250,11 +272,14 @@ pub(crate) fn tree_of(
         let commit = repository.resolve(planned).map_err(GitError::from)?;
         return Ok(Box::new(repository.tree_at(commit, directory)?));
     }
-    let disk = DiskTree::open(directory).map_err(|error| Failure::Root {
-        path: directory.clone(),
+    Ok(Box::new(open_directory(directory)?))
+}
+
+fn open_directory(directory: &Utf8Path) -> Result<DiskTree, Failure> {
+    DiskTree::open(directory).map_err(|error| Failure::Root {
+        path: directory.to_owned(),
         error,
-    })?;
-    Ok(Box::new(disk))
+    })
 }
 
 /// Reads the images of an earlier answer.
@@ -281,6 +306,8 @@ struct Current {
     side: Side,
     /// What differs between the baseline and this.
     changed: Vec<String>,
+    /// The plan of the baseline.
+    before: Option<Plan>,
 }
 
 /// What git knows of a side.
@@ -311,6 +338,7 @@ impl Current {
             },
             side: Side::Commit(repository, source),
             changed: Vec::new(),
+            before: None,
         })
     }
 
@@ -320,10 +348,7 @@ impl Current {
         directory: &Utf8Path,
         options: &PlanOptions,
     ) -> Result<Self, Failure> {
-        let source = DiskTree::open(directory).map_err(|error| Failure::Root {
-            path: directory.to_owned(),
-            error,
-        })?;
+        let source = open_directory(directory)?;
         // What git knows is read while the plan is made: neither needs the other.
         let (planned, state) = rayon::join(
             || plan(&source, options),
@@ -362,6 +387,7 @@ impl Current {
             root,
             side,
             changed: Vec::new(),
+            before: None,
         })
     }
 
@@ -431,8 +457,9 @@ impl Current {
         };
         self.plan.note_changes(&changed, &images);
         self.changed = changed;
+        self.before = Some(before);
         // Freed with the process.
-        std::mem::forget((before, images));
+        std::mem::forget(images);
         Ok(base)
     }
 }

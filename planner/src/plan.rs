@@ -13,6 +13,7 @@ mod difference;
 mod git_findings;
 mod images;
 mod lints;
+mod predictions;
 mod problems;
 mod standing;
 

@@ -8,12 +8,14 @@ mod baseline;
 mod built;
 mod cache;
 mod difference;
+mod prediction;
 mod standing;
 
 pub use baseline::{BaselineDocument, BaselineError};
 pub use built::{BuiltDocument, BuiltRow, ReusedRow};
 pub use cache::{CacheRow, CacheUseRow};
 pub use difference::{ChangeName, DiffDocument, DiffRow};
+pub use prediction::{ForecastRow, PredictionDocument, PredictionRow, StageRow};
 pub use standing::{PathRow, StandingRow, StandingsDocument, StandingsRow};
 
 use crate::{

@@ -8,7 +8,8 @@ use rebake_planner::{
     config::schema::ConfigSchema,
     diagnostic::Code,
     wire::{
-        BuiltDocument, DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
+        BuiltDocument, DiffDocument, GraphDocument, InputsDocument, PlanDocument,
+        PredictionDocument, StandingsDocument,
     },
 };
 use std::{
@@ -68,6 +69,7 @@ fn files() -> Result<Vec<(PathBuf, String)>, Box<dyn Error>> {
         schema("standings", schemars::schema_for!(StandingsDocument))?,
         schema("config", schemars::schema_for!(ConfigSchema))?,
         schema("built", schemars::schema_for!(BuiltDocument))?,
+        schema("prediction", schemars::schema_for!(PredictionDocument))?,
         schema("diff", schemars::schema_for!(DiffDocument))?,
         (docs.join("diagnostics.md"), diagnostics()),
         (docs.join("command-line.md"), command_line()?),

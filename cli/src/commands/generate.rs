@@ -2,17 +2,23 @@
 
 use super::answered;
 use crate::{
-    arguments::GenerateArguments,
+    arguments::{BaselineArguments, Format, GenerateArguments},
     build_files,
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{Planned, plan_alone, set_threads},
+    planning::{Planned, plan_alone, plan_tree, set_threads},
 };
-use rebake_planner::emit::{Build, EmittedFile, emit_service, emit_shared};
+use rebake_planner::{
+    emit::{Build, EmittedFile, emit_service, emit_shared},
+    wire::PredictionDocument,
+};
 
 pub(crate) fn run(arguments: &GenerateArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
+    if arguments.predict {
+        return predict(arguments, output);
+    }
     let mut planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
     planned.lint();
     output.show_diagnostics(&planned);
@@ -39,6 +45,35 @@ pub(crate) fn run(arguments: &GenerateArguments, output: &mut Output) -> Result<
     } else {
         answered(&planned, &arguments.build)
     })
+}
+
+/// Which steps will run, for those who ask before they build.
+fn predict(arguments: &GenerateArguments, output: &mut Output) -> Result<ExitCode, Failure> {
+    let baseline = BaselineArguments {
+        base: arguments.base.clone(),
+        ..BaselineArguments::default()
+    };
+    let planned = plan_tree(output.talk(), &arguments.tree, &arguments.build, &baseline)?;
+    output.show_diagnostics(&planned);
+    let predictions = match &planned.before {
+        Some(before) => planned
+            .plan
+            .predictions(before, &planned.changed_for_builds()?)
+            .map_err(|(service, error)| Failure::Emit { service, error })?,
+        None => return Err(Failure::NothingToPredictFrom),
+    };
+    let document = PredictionDocument::new(
+        planned.root.clone(),
+        planned.baseline.clone(),
+        predictions
+            .iter()
+            .map(|(service, prediction)| (service, prediction.as_ref())),
+    );
+    match arguments.format {
+        Format::Human => output.write(&output::prediction::render(&planned, &document)),
+        Format::Json => output.write_json(&document)?,
+    }
+    Ok(answered(&planned, &arguments.build))
 }
 
 /// Every file that should stand below `.rebake`, sorted.

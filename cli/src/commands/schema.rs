@@ -8,7 +8,8 @@ use crate::{
 };
 use rebake_planner::config::schema::ConfigSchema;
 use rebake_planner::wire::{
-    BuiltDocument, DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
+    BuiltDocument, DiffDocument, GraphDocument, InputsDocument, PlanDocument, PredictionDocument,
+    StandingsDocument,
 };
 
 pub(crate) fn run(arguments: SchemaArguments, output: &mut Output) -> Result<ExitCode, Failure> {
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: SchemaArguments, output: &mut Output) -> Result<Exi
         Document::Standings => schemars::schema_for!(StandingsDocument),
         Document::Config => schemars::schema_for!(ConfigSchema),
         Document::Built => schemars::schema_for!(BuiltDocument),
+        Document::Prediction => schemars::schema_for!(PredictionDocument),
         Document::Diff => schemars::schema_for!(DiffDocument),
     };
     output.write_json(&schema)?;

@@ -76,3 +76,89 @@ fn a_service_in_doubt_fails_and_the_others_are_written() {
     assert!(!shop.root().join(".rebake/api").exists());
     assert!(shop.root().join(".rebake/cart/Dockerfile").exists());
 }
+
+/// Service and what becomes of its stages, `-` for cached, `+` for what runs, `?` for what follows another.
+fn predicted(shop: &Shop) -> Vec<String> {
+    let answer = shop.run(&[
+        "generate",
+        "--predict",
+        "--base",
+        "HEAD",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let document: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+    let rows = document["services"].as_array().unwrap().iter();
+    rows.map(|row| {
+        let stages = row["stages"].as_array().map(|stages| {
+            let signs = stages
+                .iter()
+                .map(|stage| match stage["forecast"].as_str().unwrap() {
+                    "cached" => '-',
+                    "runs" => '+',
+                    _ => '?',
+                });
+            signs.collect()
+        });
+        let name = row["name"].as_str().unwrap();
+        format!("{name} {}", stages.unwrap_or_else(|| "new".to_owned()))
+    })
+    .collect()
+}
+
+#[test]
+fn a_prediction_tells_which_stages_an_edit_runs() {
+    let shop = Shop::new();
+    shop.commit_all();
+    let all_cached = [
+        "api -------",
+        "cart -------",
+        "mailer -------",
+        "worker -------",
+    ];
+    assert_eq!(predicted(&shop), all_cached);
+    shop.write("README.md", "# Shop\n");
+    shop.write("internal/money/money_test.go", "package money\n");
+    assert_eq!(predicted(&shop), all_cached);
+    shop.write("services/api/page.go", "package main\n");
+    shop.write("services/new/main.go", "package main\n\nfunc main() {}\n");
+    assert_eq!(
+        predicted(&shop),
+        [
+            "api ----++?",
+            "cart -------",
+            "mailer -------",
+            "new new",
+            "worker -------"
+        ]
+    );
+    assert!(!shop.root().join(".rebake").exists());
+}
+
+#[test]
+fn an_untracked_file_that_only_the_build_sees_runs_what_copies_it() {
+    let shop = Shop::new();
+    shop.commit_all();
+    shop.write("internal/queue/queue_windows.go", "package queue\n");
+    // Go takes the same files as before, so the binary is the same.
+    assert_eq!(
+        predicted(&shop),
+        [
+            "api -------",
+            "cart ----++-",
+            "mailer ----++-",
+            "worker ----++-"
+        ]
+    );
+}
+
+#[test]
+fn without_its_baseline_there_is_no_prediction() {
+    let shop = Shop::new();
+    shop.commit_all();
+    let answer = shop.run(&["generate", "--predict", "--base", "nowhere"]);
+    assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{answer:?}");
+    let answer = shop.run(&["generate", "--predict"]);
+    assert_eq!(answer.code, 2, "{answer:?}");
+}
