@@ -81,7 +81,10 @@ impl Bake {
             .status()
             .map_err(Failure::Buildx)?;
         if !status.success() {
-            return Err(Failure::BakeFailed(status));
+            return Err(match self.too_old_a_builder(buildx) {
+                Some(version) => Failure::BuildKitTooOld(version),
+                None => Failure::BakeFailed(status),
+            });
         }
         // Flags that only print leave no record.
         let text = std::fs::read(&record).unwrap_or_else(|_| b"{}".to_vec());
@@ -97,6 +100,47 @@ impl Bake {
             })
             .collect()
     }
+}
+
+/// `COPY --parents` and `--exclude` are in the Dockerfile frontend that BuildKit brings along from this release on.
+const OLDEST_BUILDKIT: (u32, u32) = (0, 26);
+
+impl Bake {
+    /// The version of the builder, where it is known and too old for what is emitted. Asked only when a build has failed,
+    /// since most are good and the question takes time.
+    fn too_old_a_builder(&self, buildx: &[&str]) -> Option<String> {
+        let mut flags = self.flags.iter();
+        let builder = flags
+            .by_ref()
+            .find(|flag| *flag == "--builder")
+            .and_then(|_| flags.next());
+        let output = Command::new(buildx[0])
+            .args(&buildx[1..])
+            .arg("inspect")
+            .args(builder)
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        oldest_version(&String::from_utf8_lossy(&output.stdout))
+            .filter(|(version, _)| *version < OLDEST_BUILDKIT)
+            .map(|(_, text)| text)
+    }
+}
+
+/// The oldest of the versions that `buildx inspect` prints for the nodes of a builder.
+///
+/// Source: docker/buildx commands/inspect.go.
+fn oldest_version(inspected: &str) -> Option<((u32, u32), String)> {
+    let versions = inspected.lines().filter_map(|line| {
+        let (name, version) = line.split_once(':')?;
+        let is_version = matches!(name.trim(), "BuildKit version" | "BuildKit" | "Buildkit");
+        let text = version.trim();
+        let mut numbers = text.strip_prefix('v').unwrap_or(text).split('.');
+        let major = numbers.next()?.parse().ok()?;
+        let minor = numbers.next()?.parse().ok()?;
+        is_version.then(|| ((major, minor), text.to_owned()))
+    });
+    versions.min()
 }
 
 fn answers(buildx: &[&str]) -> bool {
@@ -122,6 +166,14 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_node_of_a_builder_decides() {
+        let inspected = "Name: team\nDriver: remote\n\nNodes:\nName:             team0\nBuildKit version: v0.32.2\nPlatforms: linux/amd64\nName: team1\nBuildKit version: v0.25.1-rc1\n";
+        let oldest = oldest_version(inspected);
+        assert_eq!(oldest, Some(((0, 25), "v0.25.1-rc1".to_owned())));
+        assert_eq!(oldest_version("Name: x\nBuildKit version: dev\n"), None);
+    }
 
     #[test]
     fn a_shown_command_means_what_is_called() {

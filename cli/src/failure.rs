@@ -101,6 +101,10 @@ pub(crate) enum Failure {
     Buildx(std::io::Error),
     #[error("bake failed ({0}); its own words stand above")]
     BakeFailed(std::process::ExitStatus),
+    #[error(
+        "the build failed on BuildKit {0}, and the emitted files need 0.26 or newer; make a new builder with `docker buildx create --driver docker-container --use`"
+    )]
+    BuildKitTooOld(String),
     #[error("the bake record can't be read: {0}")]
     BakeRecord(serde_json::Error),
     #[error("can't make a temporary directory: {0}")]

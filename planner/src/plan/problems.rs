@@ -113,16 +113,16 @@ pub(super) fn possible_back_edges(list: &BuildList) -> Option<Diagnostic> {
         .map(|(path, _)| path.as_str())
         .collect();
     let (first, count) = (related.first()?, related.len());
-    let others = if count > 1 {
-        format!(" and {} more", count - 1)
+    let subject = if count > 1 {
+        format!("`{first}` and {} more come", count - 1)
     } else {
-        String::new()
+        format!("`{first}` comes")
     };
     Some(Diagnostic {
         code: Code::PossibleBackEdge,
         severity: Severity::Note,
         message: format!(
-            "`{first}`{others} come from the same organisation and may import packages of this tree, which can't be seen without their sources; if they do, name those packages under `back-edges` in rebake.toml"
+            "{subject} from the same organisation and may import packages of this tree, which can't be seen without their sources; if they do, name those packages under `back-edges` in rebake.toml"
         ),
         path: Some(list.governing_path()),
         position: None,
