@@ -87,6 +87,14 @@ pub(crate) fn compare(answer: &Answer, planned: &Planned, case: Option<&Case>) -
                     .insert(directory.clone(), reason.clone());
                 continue;
             }
+            Some(State::Loaded { errors, .. })
+                if case.is_none() && errors.iter().any(|error| is_about_download(error)) =>
+            {
+                comparison
+                    .cannot_load
+                    .insert(directory.clone(), errors.join("; "));
+                continue;
+            }
             Some(State::CannotLoad(reason)) => refused(
                 std::slice::from_ref(reason),
                 planned_main,
@@ -114,6 +122,14 @@ pub(crate) fn compare(answer: &Answer, planned: &Planned, case: Option<&Case>) -
         }
     }
     comparison
+}
+
+/// Whether Go refuses because a module proxy does not have a module: that is no fault of the tree, and with the module
+/// the answer would be another one.
+///
+/// Source: cmd/go/internal/web/api.go (`HTTPError`).
+fn is_about_download(error: &str) -> bool {
+    error.contains(": reading http") && error.contains("server response: ")
 }
 
 fn below_unloadable(directory: &str, answer: &Answer) -> bool {
@@ -305,6 +321,16 @@ mod tests {
             let found = comparison.differences.get("a").cloned().unwrap_or_default();
             assert_eq!(found, expected, "{name}");
             assert_eq!(comparison.exact, usize::from(expected.is_empty()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_module_proxy_does_not_have_is_counted_apart() {
+        let refusal = "app.go:21:2: ex.com/x@v1.0.0: reading https://proxy.example/ex.com/x/@v/v1.0.0.zip: 403 Forbidden\n\tserver response: This module version is not available.";
+        for (error, apart) in [(refusal, 1), ("app.go:21:2: no such package", 0)] {
+            let answer = go(&[], &[error]);
+            let comparison = compare(&answer, &rebake(&[], &[]), None);
+            assert_eq!(comparison.cannot_load.len(), apart, "{error}");
         }
     }
 
