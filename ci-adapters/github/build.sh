@@ -14,7 +14,7 @@ destination
 read -ra targets <<<"${TARGETS:-}"
 ((${#targets[@]} > 0)) || fail "the input targets names no service: give the matrix's services"
 for target in "${targets[@]}"; do
-  [[ $target =~ ^[a-z0-9-]+$ ]] || fail "the input targets holds what is no service's name: $target"
+  [[ $target =~ ^[a-z0-9][a-z0-9-]*$ ]] || fail "the input targets holds what is no service's name: $target"
 done
 
 arguments=(--images "${images:-$trusted_images}" --tag "$tag")
@@ -30,4 +30,4 @@ while IFS= read -r argument; do
   [[ -z $argument ]] || arguments+=("$argument")
 done <<<"${ARGUMENTS:-}"
 
-exec rebake build "${arguments[@]}" -- "${targets[@]}"
+exec rebake build "${arguments[@]}" "${targets[@]}"

@@ -23,7 +23,7 @@ while IFS= read -r glob; do
 done <<<"${SERVICES:-}"
 add --platform "${PLATFORMS:-}"
 add --max-jobs "${MAX_JOBS:-}"
-case ${REUSE:-true} in
+case ${REUSE:-false} in
   true) add --registry "$trusted_images" ;;
   false) ;;
   *) fail "the input reuse is neither true nor false: $REUSE" ;;

@@ -1,18 +1,78 @@
-//! What CI services would make of rebake, by the clients that play them.
+//! What CI services make of rebake, by the clients that play them.
 //!
 //! In: the action, the workflows, the templates and the examples of this repository. Out: 0 when the linters find nothing
-//! in them. It must never edit what is checked.
+//! in them, and when a sample monorepo, pushed to by a person, gets just the images that it should. It must never edit
+//! what is checked.
 
+mod github;
+mod github_hostile;
+mod github_story;
+mod gitlab;
+mod gitlab_story;
 mod install;
 mod lint;
+mod pushed;
+mod shop;
 
-use std::{error::Error, process::ExitCode};
+use crate::{builder::Builder, tools};
+use std::{
+    env,
+    error::Error,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    time::Instant,
+};
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Check only these.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+}
 
-pub(crate) fn run(_: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    let complaints = lint::run()?;
+/// A part of the checks.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// What linters and schemas say.
+    Lint,
+    /// A hostile pull request on GitHub, played by act.
+    Hostile,
+    /// A monorepo's days on GitHub, played by act.
+    Github,
+    /// A monorepo's days on GitLab, played by gitlab-ci-local.
+    Gitlab,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    install::system_packages()?;
+    let wheels = install::Wheels::install()?;
+    let mut complaints = Vec::new();
+    if wanted(Part::Lint) {
+        complaints.extend(lint::run(&wheels)?);
+    }
+    if [Part::Hostile, Part::Github, Part::Gitlab]
+        .into_iter()
+        .any(wanted)
+    {
+        let rebake = rebake()?;
+        let started = Instant::now();
+        let builder = Builder::start()?;
+        println!("a builder: {:.1} s", started.elapsed().as_secs_f32());
+        let github = github::GitHub::new(&builder, &wheels, &rebake)?;
+        println!("GitHub, played by act");
+        if wanted(Part::Hostile) {
+            complaints.extend(github_hostile::tell(&github)?);
+        }
+        if wanted(Part::Github) {
+            complaints.extend(github_story::tell(&builder, &github, &rebake)?);
+        }
+        println!("GitLab, played by gitlab-ci-local");
+        if wanted(Part::Gitlab) {
+            let gitlab = gitlab::GitLab::new(&builder, &rebake)?;
+            complaints.extend(gitlab_story::tell(&builder, &gitlab, &rebake)?);
+        }
+    }
     for complaint in &complaints {
         println!("{complaint}");
     }
@@ -21,4 +81,15 @@ pub(crate) fn run(_: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The program as it stands in the work tree.
+fn rebake() -> Result<PathBuf, Box<dyn Error>> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    install::must(
+        Command::new(cargo)
+            .args(["build", "--locked", "--package", "rebake"])
+            .current_dir(tools::workspace()),
+    )?;
+    Ok(tools::target_directory().join("debug/rebake"))
 }

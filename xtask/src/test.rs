@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
             &["mutate", "--fixtures"],
         )?;
         against_go(
-            "the action, the workflows and the examples, by the clients of CI services",
+            "the action, the workflows, the templates and the examples, by the clients of CI services",
             &["clients"],
         )?;
         let mut licences = Command::new(tools::cargo_deny()?);

@@ -14,9 +14,11 @@ use std::{
 const ACTIONLINT: &str = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12";
 
 /// Programs that come from the system's packages, with the package of each.
-const SYSTEM_PACKAGES: [(&str, &str); 2] = [
+const SYSTEM_PACKAGES: [(&str, &str); 3] = [
     // The action fetches with it.
     ("curl", "curl"),
+    // gitlab-ci-local copies with it.
+    ("rsync", "rsync"),
     ("shellcheck", "shellcheck"),
 ];
 
@@ -41,6 +43,11 @@ impl Wheels {
             must(&mut pip)
         })?;
         Ok(Self(directory))
+    }
+
+    /// The client that plays GitHub Actions.
+    pub(super) fn act(&self) -> Command {
+        Command::new(self.0.join("bin/act"))
     }
 
     /// The linter for what an attacker could use.
@@ -71,6 +78,34 @@ pub(super) fn actionlint() -> Result<Command, Box<dyn Error>> {
         )
     })?;
     Ok(Command::new(directory.join("actionlint")))
+}
+
+/// The client that plays GitLab.
+pub(super) fn gitlab_ci_local() -> Result<Command, Box<dyn Error>> {
+    let module = pinned("gitlab-ci-local");
+    let lock = fs::read(module.join("package-lock.json"))?;
+    let directory = once("gitlab-ci-local", &lock, |directory| {
+        must(
+            Command::new("cp")
+                .arg("--recursive")
+                .arg(module.join("."))
+                .arg(directory),
+        )?;
+        must(
+            Command::new("npm")
+                .args([
+                    "ci",
+                    "--silent",
+                    "--no-fund",
+                    "--no-audit",
+                    "--ignore-scripts",
+                ])
+                .current_dir(directory),
+        )
+    })?;
+    let mut command = Command::new("node");
+    command.arg(directory.join("node_modules/.bin/gitlab-ci-local"));
+    Ok(command)
 }
 
 /// Installs what is missing of the system's packages.

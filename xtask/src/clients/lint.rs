@@ -3,7 +3,10 @@
 //! In: the files of this repository. Out: complaints. Every linter is first shown a file with a fault that it must find:
 //! one that finds nothing there, for whatever reason, proves nothing elsewhere.
 
-use super::install::{self, Wheels};
+use super::{
+    gitlab,
+    install::{self, Wheels},
+};
 use crate::tools;
 use std::{
     error::Error,
@@ -37,12 +40,15 @@ const UNKNOWN_JOB_KEY: (&str, &str) = (
     "on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    step: []\n",
 );
 const NO_RUNS: (&str, &str) = ("action.yml", "name: x\ndescription: x\n");
+/// A child pipeline that GitLab would not take for one.
+const NOT_YAML: (&str, &str) = (
+    "pipeline.yml",
+    "x:\n  trigger:\n    include:\n      - artifact: child.json\n        job: plan\n",
+);
 const UNQUOTED: (&str, &str) = ("unquoted.sh", "#!/bin/bash\nrm -r $1\n");
 
 /// Runs every linter.
-pub(super) fn run() -> Result<Vec<String>, Box<dyn Error>> {
-    install::system_packages()?;
-    let wheels = Wheels::install()?;
+pub(super) fn run(wheels: &Wheels) -> Result<Vec<String>, Box<dyn Error>> {
     let root = tools::workspace();
     let workflows: Vec<PathBuf> = [".github/workflows", "examples/github"]
         .iter()
@@ -67,6 +73,10 @@ pub(super) fn run() -> Result<Vec<String>, Box<dyn Error>> {
         command.args(["--builtin-schema", name]);
         command
     };
+    let scratch = tempfile::tempdir()?;
+    let pipelines = pipelines(&root, scratch.path())?;
+    let mut scripts = files(&root.join("ci-adapters/github"), "sh")?;
+    scripts.push(template_scripts(&root, scratch.path())?);
     let linters = [
         Linter {
             name: "zizmor",
@@ -99,8 +109,18 @@ pub(super) fn run() -> Result<Vec<String>, Box<dyn Error>> {
                 command.arg("--external-sources");
                 command
             },
-            files: files(&root.join("ci-adapters/github"), "sh")?,
+            files: scripts,
             fault: UNQUOTED,
+        },
+        Linter {
+            name: "the schema of GitLab's pipelines",
+            command: {
+                let mut command = schema("vendor.gitlab-ci");
+                command.args(["--data-transform", "gitlab-ci"]);
+                command
+            },
+            files: pipelines,
+            fault: NOT_YAML,
         },
     ];
     let mut complaints = Vec::new();
@@ -165,6 +185,73 @@ fn say(
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )))
+}
+
+/// The examples for GitLab as pipelines, with the template expanded by the client that plays GitLab; and the template's
+/// header, which is a document of its own.
+fn pipelines(root: &Path, scratch: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let template = fs::read_to_string(root.join(gitlab::TEMPLATE))?;
+    let (header, _) = template
+        .split_once("\n---\n")
+        .ok_or("the template has no header")?;
+    let header_file = scratch.join("header.yml");
+    fs::write(&header_file, header)?;
+    let mut pipelines = vec![header_file];
+    for example in files(&root.join("examples/gitlab"), "yml")? {
+        let name = example.file_name().ok_or("an example without a name")?;
+        let project = scratch.join("projects").join(name);
+        let templates = project.join(gitlab::TEMPLATE);
+        fs::create_dir_all(templates.parent().unwrap_or(&project))?;
+        fs::write(&templates, &template)?;
+        let text = fs::read_to_string(&example)?;
+        let text = text.replace(gitlab::COMPONENT, &gitlab::local_include());
+        fs::write(project.join(".gitlab-ci.yml"), text)?;
+        for arguments in [
+            &["init", "--quiet"] as &[&str],
+            &["remote", "add", "origin", "https://gitlab.com/acme/lab.git"],
+            &[
+                "-c",
+                "user.name=A person",
+                "-c",
+                "user.email=person@example.com",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "--message=Begin",
+            ],
+        ] {
+            install::must(Command::new("git").arg("-C").arg(&project).args(arguments))?;
+        }
+        let output = install::gitlab_ci_local()?
+            .arg("--preview")
+            .current_dir(&project)
+            .output()?;
+        if !output.status.success() {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{}: {complaint}", example.display()).into());
+        }
+        let expanded = scratch.join(name);
+        fs::write(&expanded, output.stdout)?;
+        pipelines.push(expanded);
+    }
+    Ok(pipelines)
+}
+
+/// The scripts of the template as a file.
+fn template_scripts(root: &Path, scratch: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let template = fs::read_to_string(root.join(gitlab::TEMPLATE))?;
+    let mut script = "#!/bin/sh\n".to_owned();
+    let blocks = template.split("\n    - |\n").skip(1);
+    for block in blocks {
+        let lines = block.lines().map_while(|line| line.strip_prefix("      "));
+        for line in lines {
+            script.push_str(line);
+            script.push('\n');
+        }
+    }
+    let file = scratch.join("template.sh");
+    fs::write(&file, script)?;
+    Ok(file)
 }
 
 /// The files of a directory with an extension, sorted.

@@ -1,0 +1,351 @@
+//! A monorepo's days on GitHub, from its first push on.
+//!
+//! In: GitHub as act plays it. Out: complaints. After every event the checks, the services that were built and every tag of
+//! the registry are compared with what a person would expect, written down here and not computed by what is tested; then
+//! the new images run.
+
+use super::{
+    github::{Event, GitHub, Run},
+    pushed::{self, Tags},
+    shop::{SERVICES, Shop},
+};
+use crate::builder::Builder;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    path::Path,
+    time::Instant,
+};
+
+const ZEROS: &str = "0000000000000000000000000000000000000000";
+
+/// What is told of.
+struct Story<'a> {
+    builder: &'a Builder,
+    github: &'a GitHub<'a>,
+    rebake: &'a Path,
+    shop: Shop,
+    /// What the registry should hold, without the cache.
+    expected: Tags,
+    cached: BTreeSet<String>,
+    complaints: Vec<String>,
+}
+
+/// Where images of an event are pushed to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pushed {
+    /// Where trusted images stand, with the caches of what was built.
+    WithCaches,
+    /// Where trusted images stand.
+    Trusted,
+    /// Where pull requests push.
+    PullRequest,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// What an event should lead to.
+#[derive(Clone, Copy)]
+struct Expectation<'a> {
+    built: &'a [&'a str],
+    failed: &'a [&'a str],
+    tag: &'a str,
+    pushed: Pushed,
+}
+
+/// Tells the story and gives what was not as expected.
+pub(super) fn tell(
+    builder: &Builder,
+    github: &GitHub<'_>,
+    rebake: &Path,
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut story = Story {
+        builder,
+        github,
+        rebake,
+        shop: Shop::new("https://github.com/acme/shop")?,
+        expected: Tags::new(),
+        cached: BTreeSet::new(),
+        complaints: Vec::new(),
+    };
+    let workflow = github.example("merge-queue.yml")?;
+    story
+        .shop
+        .write(".github/workflows/images.yml", &workflow)?;
+
+    let first = story.shop.push("The shop")?;
+    story.push_to_main("the first push", ZEROS, &first, &SERVICES)?;
+    story.answers("api", &first, "http://127.0.0.1:8080/articles", "tea pot")?;
+    story.answers("cart", &first, "http://127.0.0.1:8081/total", "0")?;
+    // Nobody gives these work, which Go notices.
+    story.ends("worker", &first, "all goroutines are asleep")?;
+    story.ends("mailer", &first, "all goroutines are asleep")?;
+
+    story.shop.append("README.md", "\nMore to read.\n")?;
+    let text = story.shop.push("Say more")?;
+    story.push_to_main("a text", &first, &text, &[])?;
+
+    story
+        .shop
+        .replace("services/api/main.go", "GET /articles", "GET /goods")?;
+    let source = story.shop.push("Rename a path")?;
+    story.push_to_main("a service's source", &text, &source, &["api"])?;
+    story.answers("api", &source, "http://127.0.0.1:8080/goods", "tea pot")?;
+
+    story
+        .shop
+        .append("internal/queue/queue.go", "\n// Nothing new.\n")?;
+    let shared = story.shop.push("Say it")?;
+    story.push_to_main(
+        "a shared package",
+        &source,
+        &shared,
+        &["cart", "mailer", "worker"],
+    )?;
+
+    story.shop.replace("go.mod", "uuid v1.6.0", "uuid v1.5.0")?;
+    story.shop.append("go.sum", UUID_1_5_0)?;
+    let bump = story.shop.push("Another release of a dependency")?;
+    // Mails need nothing of others.
+    story.push_to_main(
+        "a dependency bump",
+        &shared,
+        &bump,
+        &["api", "cart", "worker"],
+    )?;
+
+    story
+        .shop
+        .git(&["rm", "-r", "--quiet", "services/mailer"])?;
+    let without = story.shop.push("No more mails")?;
+    story.push_to_main("a deleted service", &bump, &without, &[])?;
+
+    // Three commits in one push: a clone of depth 1 holds none of the two before the last.
+    story.shop.append("services/api/main.go", "\n// One.\n")?;
+    story.shop.push("One")?;
+    story
+        .shop
+        .append("services/worker/main.go", "\n// Two.\n")?;
+    story.shop.push("Two")?;
+    story.shop.append("README.md", "\nThree.\n")?;
+    let three = story.shop.push("Three")?;
+    story.push_to_main(
+        "three commits at once",
+        &without,
+        &three,
+        &["api", "worker"],
+    )?;
+
+    story.pull_request(&text, &three)?;
+
+    Ok(story.complaints)
+}
+
+/// What go.sum says of another release.
+const UUID_1_5_0: &str = "github.com/google/uuid v1.5.0 h1:1p67kYwdtXjb0gL0BPiP1Av9wiZPo5A8z2cWkTZ+eyU=\n\
+    github.com/google/uuid v1.5.0/go.mod h1:TIyPZe4MgqvfeYDBFedMoGGpEw/LqOeaOT+nhxU+yHo=\n";
+
+impl Story<'_> {
+    /// A pull request that left `main` long ago, from a branch and from a fork; then the queue, and the merge.
+    fn pull_request(&mut self, left_at: &str, main: &str) -> Result<(), Box<dyn Error>> {
+        self.shop
+            .git(&["checkout", "--quiet", "-b", "feature", left_at])?;
+        self.shop
+            .replace("services/cart/main.go", "GET /total", "GET /sum")?;
+        self.shop.push("Rename another path")?;
+        self.shop.append("services/cart/README.md", "Sums.\n")?;
+        let head = self.shop.push("Say so")?;
+        // What GitHub checks out is a merge that is on no branch.
+        self.shop.git(&["checkout", "--quiet", "--detach", main])?;
+        self.shop.git(&[
+            "merge",
+            "--quiet",
+            "--no-ff",
+            "--message",
+            "Merge",
+            "feature",
+        ])?;
+        let merge = self.shop.push_as("refs/pull/7/merge")?;
+        let expectation = Expectation {
+            built: &["cart"],
+            failed: &[],
+            tag: "pr-7",
+            pushed: Pushed::Nowhere,
+        };
+        let fork = Event::pull_request(7, left_at, &head, "stranger/shop");
+        self.happens("a pull request from a fork", &fork, &expectation, &[])?;
+        let own = Event::pull_request(7, left_at, &head, "acme/shop");
+        let expectation = Expectation {
+            pushed: Pushed::PullRequest,
+            ..expectation
+        };
+        self.happens("a pull request", &own, &expectation, &[])?;
+        self.answers(
+            "pull_request/cart",
+            "pr-7",
+            "http://127.0.0.1:8081/sum",
+            "0",
+        )?;
+
+        let queue = "gh-readonly-queue/main/pr-7";
+        self.shop.git(&["checkout", "--quiet", "-b", queue])?;
+        self.shop.push_as("HEAD")?;
+        let expectation = Expectation {
+            tag: &merge,
+            pushed: Pushed::Trusted,
+            ..expectation
+        };
+        let event = Event::merge_group(main, &merge);
+        self.happens("the merge queue", &event, &expectation, &[])?;
+
+        self.shop.git(&["checkout", "--quiet", "main"])?;
+        self.shop.git(&["merge", "--quiet", "--ff-only", queue])?;
+        self.shop.push_as("HEAD")?;
+        self.push_to_main("the merge", main, &merge, &["cart"])
+    }
+
+    /// A push to `main` with the commit that the work tree is on.
+    fn push_to_main(
+        &mut self,
+        what: &str,
+        before: &str,
+        after: &str,
+        built: &[&str],
+    ) -> Result<(), Box<dyn Error>> {
+        let event = Event::push("refs/heads/main", before, after);
+        let expectation = Expectation {
+            built,
+            failed: &[],
+            tag: after,
+            pushed: Pushed::WithCaches,
+        };
+        self.happens(what, &event, &expectation, &[])
+    }
+
+    /// An event, and what it should lead to.
+    fn happens(
+        &mut self,
+        what: &str,
+        event: &Event,
+        expectation: &Expectation<'_>,
+        settings: &[(&str, &str)],
+    ) -> Result<(), Box<dyn Error>> {
+        let started = Instant::now();
+        let run = self.github.run(&self.shop, event, settings)?;
+        self.expect_jobs(what, &run, expectation);
+        let content_tags = self.shop.content_tags(self.rebake)?;
+        let directory = match expectation.pushed {
+            Pushed::WithCaches | Pushed::Trusted => Some("acme/shop"),
+            Pushed::PullRequest => Some("acme/shop/pull_request"),
+            Pushed::Nowhere => None,
+        };
+        for service in expectation.built {
+            let Some(directory) = directory else { continue };
+            let tags = self
+                .expected
+                .entry(format!("{directory}/{service}"))
+                .or_default();
+            tags.insert(expectation.tag.to_owned());
+            let content_tag = content_tags
+                .get(*service)
+                .ok_or_else(|| format!("{service} is not in the plan"))?;
+            tags.insert(content_tag.clone());
+            if expectation.pushed == Pushed::WithCaches {
+                self.cached.insert((*service).to_owned());
+            }
+        }
+        let mut found = pushed::tags(self.builder.registry(), "acme/")?;
+        let caches = found.remove("acme/shop/build_cache").unwrap_or_default();
+        self.expect(what, "the registry holds", &found, &self.expected.clone());
+        self.expect(what, "there are caches of", &caches, &self.cached.clone());
+        println!(
+            "  {what}: built {}, {:.1} s",
+            if expectation.built.is_empty() {
+                "nothing".to_owned()
+            } else {
+                expectation.built.join(", ")
+            },
+            started.elapsed().as_secs_f32()
+        );
+        Ok(())
+    }
+
+    /// The checks that should have reported, and how.
+    fn expect_jobs(&mut self, what: &str, run: &Run, expectation: &Expectation<'_>) {
+        let ends_well = expectation.failed.is_empty();
+        let built = expectation.built.iter().map(|service| (service, "success"));
+        let failed = expectation
+            .failed
+            .iter()
+            .map(|service| (service, "failure"));
+        let gate = if ends_well { "success" } else { "failure" };
+        let expected: BTreeMap<String, String> = built
+            .chain(failed)
+            .map(|(service, result)| (format!("images/build {service}"), result.to_owned()))
+            .chain([
+                ("images/plan".to_owned(), "success".to_owned()),
+                ("images/rebake".to_owned(), gate.to_owned()),
+            ])
+            .collect();
+        // act puts the place in the matrix behind the name.
+        let found: BTreeMap<String, String> = run
+            .jobs
+            .iter()
+            .map(|(name, result)| {
+                let name = name.replacen("images/rebake/", "images/", 1);
+                let plain = name
+                    .rsplit_once('-')
+                    .filter(|(_, number)| number.chars().all(|c| c.is_ascii_digit()))
+                    .map_or(name.as_str(), |(plain, _)| plain);
+                (plain.to_owned(), result.clone())
+            })
+            .collect();
+        if run.succeeded != ends_well || found != expected {
+            self.complaints.push(format!(
+                "{what}: expected {expected:?}, found {found:?}, succeeded: {}\n{}",
+                run.succeeded, run.log
+            ));
+        }
+    }
+
+    fn expect<Value: PartialEq + std::fmt::Debug>(
+        &mut self,
+        what: &str,
+        which: &str,
+        found: &Value,
+        expected: &Value,
+    ) {
+        if found != expected {
+            self.complaints.push(format!(
+                "{what}: {which} {found:#?}\nexpected {expected:#?}"
+            ));
+        }
+    }
+
+    fn answers(
+        &mut self,
+        service: &str,
+        tag: &str,
+        address: &str,
+        expected: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        let repository = format!("acme/shop/{service}");
+        let answer = pushed::ask(self.builder, &repository, tag, address)?;
+        if !answer.contains(expected) {
+            self.complaints.push(format!(
+                "{service}:{tag} answers {answer:?}, not {expected:?}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn ends(&mut self, service: &str, tag: &str, expected: &str) -> Result<(), Box<dyn Error>> {
+        let repository = format!("acme/shop/{service}");
+        let said = pushed::run(self.builder, &repository, tag)?;
+        if !said.contains(expected) {
+            self.complaints
+                .push(format!("{service}:{tag} says {said:?}, not {expected:?}"));
+        }
+        Ok(())
+    }
+}
