@@ -44,6 +44,11 @@ pub(crate) fn describe(reason: &ReasonRow) -> String {
         }
         ReasonRow::TierChanged { old, new } => format!("third-party tier {old} → {new}"),
         ReasonRow::Unchanged => "unchanged".to_owned(),
+        ReasonRow::TagPresent { image } => format!("{image} is in the registry"),
+        ReasonRow::TagMissing { image } => format!("{image} is not in the registry"),
+        ReasonRow::RegistryUnavailable { message, .. } => {
+            format!("the registry can't be asked: {message}")
+        }
         // A kind that is younger than this text.
         other => serde_json::to_string(other).unwrap_or_default(),
     }

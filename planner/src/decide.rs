@@ -121,6 +121,34 @@ pub enum Reason {
     },
     /// Everything that counts is as it was.
     Unchanged,
+    /// The registry holds an image with the content tag.
+    TagPresent {
+        /// The image.
+        image: String,
+    },
+    /// The registry holds no image with the content tag.
+    TagMissing {
+        /// The image.
+        image: String,
+    },
+    /// The registry did not say whether it holds an image with the content tag.
+    RegistryUnavailable {
+        /// The image.
+        image: String,
+        /// What happened.
+        message: String,
+    },
+}
+
+/// What a registry says of a content tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagState {
+    /// It holds an image with that tag.
+    Present,
+    /// It holds none.
+    Missing,
+    /// It can't be asked, or its answer is none: what happened.
+    Unavailable(String),
 }
 
 /// The state of one image: its inputs, and its keys where nothing is in doubt.
@@ -201,6 +229,29 @@ pub fn decide(
         reasons.push(Reason::Key { old, new });
     }
     (Verdict::Rebuild, reasons)
+}
+
+/// Decides by what a registry holds. What a comparison found stays as an explanation; that there was nothing to compare
+/// with explains nothing.
+pub fn decide_by_tag(
+    image: &str,
+    state: &TagState,
+    explained: Vec<Reason>,
+) -> (Verdict, Vec<Reason>) {
+    let image = image.to_owned();
+    let (verdict, reason) = match state {
+        TagState::Present => (Verdict::Reuse, Reason::TagPresent { image }),
+        TagState::Missing => (Verdict::Rebuild, Reason::TagMissing { image }),
+        TagState::Unavailable(message) => {
+            let message = message.clone();
+            let reason = Reason::RegistryUnavailable { image, message };
+            (Verdict::Rebuild, reason)
+        }
+    };
+    let explained = explained
+        .into_iter()
+        .filter(|reason| *reason != Reason::NoBaseline);
+    (verdict, std::iter::once(reason).chain(explained).collect())
 }
 
 /// Every difference between two sets of inputs, input by input.

@@ -240,6 +240,8 @@ codes! {
     UnreadableRepository = "unreadable-repository", "There is a git repository, and it can't be read: its index is damaged, or it stores objects in a way that is not supported (SHA-256 ids, reftables). The directory is planned all the same, from what stands on disk; what git tracks is not known, and nothing can be compared with a commit.";
     /// A baseline that can't be had.
     BaselineUnavailable = "baseline-unavailable", "The revision to compare with does not exist here, has no common ancestor with what is planned, or is behind the end of a shallow clone. Nothing can be reused then, so everything is rebuilt. Fetch the history that is missing (`git fetch --unshallow`, or `fetch-depth: 0` in a checkout step), or compare with an earlier answer (`--baseline`).";
+    /// A registry that did not answer.
+    RegistryUnavailable = "registry-unavailable", "The registry did not say whether it holds the images: it could not be reached, refused the credentials, or gave an answer that is none. The services are rebuilt, because what is not known to be there can't be reused. Check the address and `docker login`; a registry that denies what does not exist yet stops doing so after the first push.";
     /// A Go image that is too old.
     GoImageTooOld = "go-image-too-old", "The image under `go-image` holds an older Go than a go.mod or go.work of the build demands. The build runs with GOTOOLCHAIN=local, so it fails instead of fetching another toolchain. Choose a newer image.";
     /// A Go image of another release than the plan's.

@@ -15,6 +15,7 @@ mod images;
 mod lints;
 mod predictions;
 mod problems;
+mod registry;
 mod standing;
 
 use crate::{
@@ -114,6 +115,8 @@ pub struct Plan {
     pub images: Vec<PlannedImage>,
     /// Services of the baseline that are no more.
     pub removed: Vec<String>,
+    /// What stands before the names of the images that a registry was asked for; nothing when none was.
+    pub registry: Option<String>,
     /// Changed paths that reach no service, sorted; empty until a plan is compared and told what changed.
     pub unaffected: Vec<String>,
     /// Main packages that no glob chose.
@@ -198,6 +201,7 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
     Ok(Plan {
         images,
         removed: Vec::new(),
+        registry: None,
         unaffected: Vec::new(),
         excluded_mains: discovered.excluded_mains,
         modules: survey

@@ -47,6 +47,9 @@ pub struct PlanDocument {
     pub root: Root,
     /// What the plan was compared with; null when with nothing.
     pub baseline: Option<Baseline>,
+    /// What stands before the names of the images that a registry was asked for; null when none was asked.
+    #[serde(default)]
+    pub registry: Option<String>,
     /// One row a service and platform, sorted by name, then platform.
     pub services: Vec<ServiceRow>,
     /// The services of the baseline that are no more, sorted.
@@ -355,6 +358,23 @@ pub enum ReasonRow {
     },
     /// Everything that counts is as it was.
     Unchanged,
+    /// The registry holds an image with the content tag.
+    TagPresent {
+        /// The image.
+        image: String,
+    },
+    /// The registry holds no image with the content tag.
+    TagMissing {
+        /// The image.
+        image: String,
+    },
+    /// The registry did not say whether it holds an image with the content tag.
+    RegistryUnavailable {
+        /// The image.
+        image: String,
+        /// What happened.
+        message: String,
+    },
 }
 
 /// A file as a reason.
@@ -463,6 +483,7 @@ impl PlanDocument {
             version: VERSION,
             root,
             baseline,
+            registry: plan.registry.clone(),
             services: plan
                 .images
                 .iter()
@@ -652,6 +673,11 @@ impl From<&Reason> for ReasonRow {
             },
             Reason::Tier { old, new } => Self::TierChanged { old, new },
             Reason::Unchanged => Self::Unchanged,
+            Reason::TagPresent { image } => Self::TagPresent { image },
+            Reason::TagMissing { image } => Self::TagMissing { image },
+            Reason::RegistryUnavailable { image, message } => {
+                Self::RegistryUnavailable { image, message }
+            }
         }
     }
 }

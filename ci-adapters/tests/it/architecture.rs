@@ -1,4 +1,4 @@
-//! The crate is pure, and its forms do not know each other.
+//! The crate is pure but for its registry client, and its forms do not know each other.
 
 use std::{fs, path::Path};
 
@@ -14,6 +14,9 @@ const NOWHERE: &[&str] = &[
     "Instant",
     "println!",
 ];
+
+/// What not even the client may name.
+const ONLY_IN_MAIN: &[&str] = &["std::env", "println!"];
 
 fn sources(directory: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(directory).unwrap() {
@@ -34,7 +37,7 @@ fn sources(directory: &Path, found: &mut Vec<(String, String)>) {
 }
 
 #[test]
-fn no_module_reaches_out() {
+fn no_module_but_the_registry_client_reaches_out() {
     let mut modules = Vec::new();
     sources(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
@@ -42,9 +45,13 @@ fn no_module_reaches_out() {
     );
     assert!(modules.len() > 10, "the crate has moved");
     for (path, code) in &modules {
+        // The client asks a registry and credential helpers; it reads no environment and prints nothing either.
+        let is_client = path.starts_with("src/registry");
         for name in NOWHERE {
-            assert!(!code.contains(name), "{path} names {name}");
+            let may = is_client && !ONLY_IN_MAIN.contains(name);
+            assert!(may || !code.contains(name), "{path} names {name}");
         }
+        assert!(is_client || !code.contains("ureq"), "{path} names ureq");
         for (own, other) in [("src/github", "gitlab"), ("src/gitlab", "github")] {
             assert!(
                 !path.starts_with(own) || !code.contains(&format!("{other}::")),

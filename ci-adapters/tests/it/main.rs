@@ -10,4 +10,6 @@ mod buildctl_script;
 mod child_pipeline;
 mod files;
 mod plans;
+mod registry;
+mod server;
 mod step_summary;

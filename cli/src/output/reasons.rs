@@ -57,7 +57,22 @@ fn describe(reason: &Reason, standpoint: &Standpoint) -> String {
         }
         Reason::Tier { old, new } => format!("third-party tier {old} → {new}"),
         Reason::Unchanged => "unchanged".to_owned(),
+        Reason::TagPresent { image } => format!("{} is in the registry", shortened(image)),
+        Reason::TagMissing { image } => format!("{} is not in the registry", shortened(image)),
+        Reason::RegistryUnavailable { message, .. } => {
+            format!("the registry can't be asked: {message}")
+        }
         other => format!("{other:?}"),
+    }
+}
+
+/// An image whose content tag is cut to as many digits as tell two apart.
+fn shortened(image: &str) -> &str {
+    match image.rsplit_once(":k-") {
+        Some((name, key)) if key.is_ascii() && key.len() > DIGITS => {
+            &image[..name.len() + ":k-".len() + DIGITS]
+        }
+        _ => image,
     }
 }
 
