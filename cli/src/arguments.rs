@@ -5,6 +5,7 @@ pub(crate) mod ci;
 use camino::Utf8PathBuf;
 use ci::CiArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use rebake_ci::registry::{Encryption, ImagePrefix};
 use rebake_planner::{
     diagnostic::Code,
     discover::service_name::ServiceName,
@@ -87,6 +88,8 @@ pub(crate) struct PlanArguments {
     #[command(flatten)]
     pub(crate) baseline: BaselineArguments,
     #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+    #[command(flatten)]
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
     pub(crate) build: BuildArguments,
@@ -100,7 +103,7 @@ pub(crate) struct PlanArguments {
     pub(crate) exit_code: bool,
 
     /// Plan again whenever a file changes, until interrupted; as JSON, one document a line.
-    #[arg(long, conflicts_with_all = ["head", "exit_code"])]
+    #[arg(long, conflicts_with_all = ["head", "exit_code", "registry"])]
     pub(crate) watch: bool,
 }
 
@@ -393,6 +396,31 @@ impl BaselineArguments {
     /// Whether anything was named.
     pub(crate) fn is_named(&self) -> bool {
         self.base.is_some() || self.baseline.is_some()
+    }
+}
+
+/// The registry that is asked for images.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct RegistryArguments {
+    /// Ask the registry for each service's image, PREFIX<SERVICE>:k-<KEY>: one that is there is reused, every other is
+    /// rebuilt. Credentials are those of docker. With a baseline too, the registry decides and the baseline explains.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) registry: Option<ImagePrefix>,
+
+    /// Speak to the registry without TLS. One on this machine is spoken to so anyway.
+    #[arg(long, requires = "registry")]
+    pub(crate) registry_insecure: bool,
+}
+
+impl RegistryArguments {
+    /// Whether the registry is spoken to with TLS.
+    pub(crate) fn encryption(&self) -> Encryption {
+        if self.registry_insecure {
+            Encryption::Absent
+        } else {
+            Encryption::Required
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod history;
 mod output;
 mod planning;
 mod progress;
+mod registry;
 mod root;
 mod standpoint;
 mod watch;

@@ -3,9 +3,10 @@
 //! In: what was typed. Out: a [`Planned`]: the plan, what it was made of, and how long it took. It must never print.
 
 use crate::{
-    arguments::{BaselineArguments, BuildArguments, TreeArguments},
+    arguments::{BaselineArguments, BuildArguments, RegistryArguments, TreeArguments},
     failure::Failure,
     progress::{Progress, Talk},
+    registry::decide_by_registry,
     root::{find_root, standpoint_in},
     standpoint::Standpoint,
 };
@@ -166,16 +167,24 @@ pub(crate) fn plan_tree(
     build: &BuildArguments,
     baseline: &BaselineArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
-    plan_and_compare(talk, tree, build, &Comparison::from(baseline))
+    let comparison = Comparison::from(baseline);
+    plan_and_compare(
+        talk,
+        tree,
+        build,
+        &comparison,
+        &RegistryArguments::default(),
+    )
 }
 
-/// Plans what the arguments name, and compares it. The plan is never freed piece by piece: the process ends when it has
+/// Plans what the arguments name, compares it, and asks the registry where one is named. The plan is never freed piece by piece: the process ends when it has
 /// been printed, and the system takes its memory back at once.
 pub(crate) fn plan_and_compare(
     talk: Talk,
     tree: &TreeArguments,
     build: &BuildArguments,
     comparison: &Comparison,
+    registry: &RegistryArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
     let started = Instant::now();
     let _progress = Progress::start("planning", talk);
@@ -213,6 +222,10 @@ pub(crate) fn plan_and_compare(
         }
         (_, repository) => Current::of_directory(repository, &root.directory, &options)?,
     };
+    let consequence = match &registry.registry {
+        Some(_) => "the registry decides without it",
+        None => "everything is rebuilt",
+    };
     let baseline = match comparison {
         Comparison::Nothing => None,
         Comparison::CommonAncestor(revision) | Comparison::Commit(revision) => {
@@ -222,7 +235,7 @@ pub(crate) fn plan_and_compare(
                     revision: revision.clone(),
                     commit: commit.to_string(),
                 },
-                Err(message) => current.without_baseline(revision, message),
+                Err(message) => current.without_baseline(revision, message, consequence),
             })
         }
         Comparison::Recorded(path) => {
@@ -232,9 +245,10 @@ pub(crate) fn plan_and_compare(
             })
         }
         Comparison::Unavailable { revision, message } => {
-            Some(current.without_baseline(revision, message.clone()))
+            Some(current.without_baseline(revision, message.clone(), consequence))
         }
     };
+    decide_by_registry(registry, &mut current.plan);
     Ok(ManuallyDrop::new(Planned {
         plan: current.plan,
         root: current.root,
@@ -392,11 +406,11 @@ impl Current {
     }
 
     /// Where there is a baseline and it can't be had, everything is rebuilt, and a diagnostic says what mends it.
-    fn without_baseline(&mut self, revision: &str, message: String) -> Baseline {
+    fn without_baseline(&mut self, revision: &str, message: String, consequence: &str) -> Baseline {
         self.plan.compare_with_unavailable(&message);
         self.plan.add_diagnostics(vec![warning(
             Code::BaselineUnavailable,
-            format!("{message}; everything is rebuilt"),
+            format!("{message}; {consequence}"),
         )]);
         Baseline::Unavailable {
             revision: revision.to_owned(),

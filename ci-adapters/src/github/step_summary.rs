@@ -106,9 +106,13 @@ fn heading(plan: &PlanDocument, selection: &Selection, facts: &SummaryFacts) -> 
         (_, Some(why)) => format!("Compared with nothing: {}", markdown(why)),
         (_, None) => "Compared with nothing".to_owned(),
     };
+    let registry = match &plan.registry {
+        Some(prefix) => format!(" · content tags in {}", markdown(prefix)),
+        None => String::new(),
+    };
     let _ = write!(
         text,
-        "{compared} · planned in {} ms",
+        "{compared}{registry} · planned in {} ms",
         facts.took.as_millis()
     );
     if plan.excluded_mains > 0 {

@@ -26,7 +26,7 @@ pub(super) fn wait(
     let asked = retry_after
         .and_then(|text| text.trim().parse::<u64>().ok())
         .map(Duration::from_secs);
-    let wait = asked.unwrap_or_else(|| first.saturating_mul(4_u32.saturating_pow(attempt - 1)));
+    let wait = asked.unwrap_or_else(|| first.saturating_mul(3_u32.saturating_pow(attempt - 1)));
     (wait <= LONGEST && now + wait < deadline).then_some(wait)
 }
 
@@ -41,8 +41,8 @@ mod tests {
         let first = Duration::from_millis(200);
         let wait = |attempt, retry_after| wait(attempt, retry_after, first, now, deadline);
         assert_eq!(wait(1, None), Some(Duration::from_millis(200)));
-        assert_eq!(wait(2, None), Some(Duration::from_millis(800)));
-        assert_eq!(wait(3, None), Some(Duration::from_millis(3_200)));
+        assert_eq!(wait(2, None), Some(Duration::from_millis(600)));
+        assert_eq!(wait(3, None), Some(Duration::from_millis(1_800)));
         assert_eq!(wait(4, None), None);
         assert_eq!(wait(1, Some("7")), Some(Duration::from_secs(7)));
         assert_eq!(wait(1, Some("0")), Some(Duration::ZERO));

@@ -25,7 +25,7 @@ pub trait ContentTags: Sync {
 /// Asks for the images of services.
 pub fn tag_states(
     registry: &dyn ContentTags,
-    images: Vec<(ServiceName, Image)>,
+    images: &[(ServiceName, Image)],
 ) -> BTreeMap<ServiceName, TagState> {
     let next = AtomicUsize::new(0);
     let states = Mutex::new(BTreeMap::new());

@@ -257,7 +257,7 @@ fn silence_is_no_answer_and_is_not_waited_for_again_and_again() {
             (service, image)
         })
         .collect();
-    let states = tag_states(&registry, images);
+    let states = tag_states(&registry, &images);
     assert_eq!(states.len(), 200);
     assert!(
         states

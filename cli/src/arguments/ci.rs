@@ -1,6 +1,6 @@
 //! What can be typed after `rebake ci`.
 
-use super::{BaselineArguments, BuildArguments, TreeArguments};
+use super::{BaselineArguments, BuildArguments, RegistryArguments, TreeArguments};
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use rebake_ci::gitlab::Include;
@@ -33,6 +33,8 @@ pub(crate) struct RunArguments {
     #[arg(long, help_heading = "Baseline")]
     pub(crate) no_fetch: bool,
 
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
     #[command(flatten)]
     pub(crate) tree: TreeArguments,
     #[command(flatten)]

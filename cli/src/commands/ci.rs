@@ -51,7 +51,8 @@ fn plan_run(
         let repository = root.repository.ok().flatten();
         let head = arguments.tree.head.as_deref();
         let choice = choose(&history::checked_out(repository.as_ref(), head));
-        if let BaselineChoice::Nothing(why) = &choice {
+        // A registry needs no baseline.
+        if let (BaselineChoice::Nothing(why), None) = (&choice, &arguments.registry.registry) {
             without_baseline = Some(why.clone());
         }
         let fetching = if arguments.no_fetch {
@@ -66,6 +67,7 @@ fn plan_run(
         &arguments.tree,
         &arguments.build,
         &comparison,
+        &arguments.registry,
     )?;
     let document = PlanDocument::new(
         &planned.plan,

@@ -6,7 +6,7 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Flushed, Output},
-    planning::{Planned, plan_tree, set_threads},
+    planning::{Comparison, Planned, plan_and_compare, plan_tree, set_threads},
     root::find_root,
     watch::Watch,
 };
@@ -18,11 +18,12 @@ pub(crate) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<Exit
     if arguments.watch {
         return watch(arguments, output);
     }
-    let planned = plan_tree(
+    let planned = plan_and_compare(
         output.talk(),
         &arguments.tree,
         &arguments.build,
-        &arguments.baseline,
+        &Comparison::from(&arguments.baseline),
+        &arguments.registry,
     )?;
     output.show_diagnostics(&planned);
     write(arguments, &planned, output)?;

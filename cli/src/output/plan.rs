@@ -49,10 +49,11 @@ pub(crate) fn heading(plan: &Plan, name: &str, baseline: Option<&Baseline>) -> S
         paint(
             style::FAINT,
             &format!(
-                "· {} · {}{}",
+                "· {} · {}{}{}",
                 count(services.len(), "service", "services"),
                 count(plan.modules.len(), "module", "modules"),
-                compared_with(baseline)
+                compared_with(baseline),
+                asked(plan)
             )
         )
     )
@@ -70,6 +71,14 @@ pub(crate) fn compared_with(baseline: Option<&Baseline>) -> String {
         }
         Some(Baseline::File { path }) => format!(" · since {}", printable(path)),
         Some(_) | None => String::new(),
+    }
+}
+
+/// Which registry was asked, to stand at the end of a line.
+fn asked(plan: &Plan) -> String {
+    match &plan.registry {
+        Some(prefix) => format!(" · tags in {}", printable(prefix)),
+        None => String::new(),
     }
 }
 
@@ -124,13 +133,22 @@ fn why(reasons: &[Reason], standpoint: &Standpoint) -> String {
     let Some(first) = reasons.first() else {
         return String::new();
     };
-    let more = reasons.len() - 1;
-    let more = if more > 0 {
-        format!(" (+{more} more)")
-    } else {
-        String::new()
+    // What a registry says decides, and what was found beside it explains.
+    let (said, told) = match (first, reasons.get(1)) {
+        (Reason::TagMissing { .. } | Reason::RegistryUnavailable { .. }, Some(second)) => (
+            format!(
+                "{}; {}",
+                reasons::short(first, standpoint),
+                reasons::short(second, standpoint)
+            ),
+            2,
+        ),
+        _ => (reasons::short(first, standpoint), 1),
     };
-    format!("{}{more}", reasons::short(first, standpoint))
+    match reasons.len() - told {
+        0 => said,
+        more => format!("{said} (+{more} more)"),
+    }
 }
 
 /// The counts, and how long it took.

@@ -57,22 +57,10 @@ fn describe(reason: &Reason, standpoint: &Standpoint) -> String {
         }
         Reason::Tier { old, new } => format!("third-party tier {old} → {new}"),
         Reason::Unchanged => "unchanged".to_owned(),
-        Reason::TagPresent { image } => format!("{} is in the registry", shortened(image)),
-        Reason::TagMissing { image } => format!("{} is not in the registry", shortened(image)),
-        Reason::RegistryUnavailable { message, .. } => {
-            format!("the registry can't be asked: {message}")
-        }
+        Reason::TagPresent { .. } => "in the registry".to_owned(),
+        Reason::TagMissing { .. } => "not in the registry".to_owned(),
+        Reason::RegistryUnavailable { .. } => "the registry can't be asked".to_owned(),
         other => format!("{other:?}"),
-    }
-}
-
-/// An image whose content tag is cut to as many digits as tell two apart.
-fn shortened(image: &str) -> &str {
-    match image.rsplit_once(":k-") {
-        Some((name, key)) if key.is_ascii() && key.len() > DIGITS => {
-            &image[..name.len() + ":k-".len() + DIGITS]
-        }
-        _ => image,
     }
 }
 
@@ -113,6 +101,12 @@ pub(crate) fn long(reason: &Reason, service: &str, standpoint: &Standpoint) -> V
     let mut lines = vec![match reason {
         Reason::File { kind, .. } => format!("{} ({})", describe(reason, standpoint), role(*kind)),
         Reason::BaselineUnavailable { message } => format!("nothing to compare with: {message}"),
+        Reason::TagPresent { image } | Reason::TagMissing { image } => {
+            format!("{}: {image}", describe(reason, standpoint))
+        }
+        Reason::RegistryUnavailable { image, message } => {
+            format!("the registry can't be asked for {image}: {message}")
+        }
         _ => describe(reason, standpoint),
     }];
     if let Reason::File {

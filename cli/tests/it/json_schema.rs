@@ -3,7 +3,11 @@
 //! The checker knows the keywords that the schemas use and fails on any other. It is stricter than JSON Schema in one
 //! point: a property that the schema does not name is a fault, because it would be undocumented.
 
-use crate::{docs::document, shop::Shop};
+use crate::{
+    docs::document,
+    server::{Server, answer},
+    shop::Shop,
+};
 use rebake_planner::wire::{
     DiffDocument, GraphDocument, InputsDocument, PlanDocument, StandingsDocument,
 };
@@ -46,6 +50,19 @@ fn the_output_follows_the_schemas_and_reads_back() {
     check::<PlanDocument>(
         &shop,
         &["plan", "--baseline", "../before.json", "--format", "json"],
+        "plan",
+    );
+    let registry = Server::new(|asked| {
+        if asked.path.contains("/cart/") {
+            answer(asked, "403 Forbidden", &[], "")
+        } else {
+            answer(asked, "404 Not Found", &[], "")
+        }
+    });
+    let prefix = format!("{}/", registry.address);
+    check::<PlanDocument>(
+        &shop,
+        &["plan", "--registry", &prefix, "--format", "json"],
         "plan",
     );
     check::<PlanDocument>(&shop, &["why", "api", "--format", "json"], "plan");

@@ -20,7 +20,10 @@ mod generate;
 mod init;
 mod json_schema;
 #[cfg(unix)]
+mod registry;
 mod repositories;
+#[path = "../../../ci-adapters/tests/it/server.rs"]
+mod server;
 mod shop;
 mod streams;
 #[cfg(unix)]
