@@ -17,7 +17,8 @@ use crate::{
     go_version::GoVersion,
     path::RepoPath,
     recipe::{
-        Credentials, ImageReference, ModuleSources, Profile, Proof, Runtime, VersionVariable,
+        Credentials, ImageReference, ManifestScope, ModuleSources, Profile, Proof, Runtime,
+        ThirdPartyCompilation, VersionVariable,
     },
     target::{BuildFlag, BuildTag, Cgo, Platform},
 };
@@ -177,6 +178,10 @@ pub struct RecipeSettings {
     pub profile: Option<Profile>,
     /// Whether the build compares the files that Go takes with the plan's.
     pub proof: Option<Proof>,
+    /// What the layers of others' packages are made from.
+    pub manifests: Option<ManifestScope>,
+    /// When the packages of others are compiled.
+    pub third_party: Option<ThirdPartyCompilation>,
     /// `GOPROXY`.
     pub module_proxy: Option<ModuleSources>,
     /// `GOPRIVATE`.
@@ -216,7 +221,7 @@ const SERVICE_KEYS: [&str; 8] = [
     "context",
 ];
 const RULE_KEYS: [&str; 2] = ["paths", "affects"];
-const SETTING_KEYS: [&str; 15] = [
+const SETTING_KEYS: [&str; 17] = [
     "platforms",
     "cgo",
     "tags",
@@ -227,6 +232,8 @@ const SETTING_KEYS: [&str; 15] = [
     "runtime",
     "profile",
     "prove",
+    "cut-manifests",
+    "compile-ahead",
     "goproxy",
     "goprivate",
     "gonosumdb",

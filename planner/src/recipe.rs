@@ -275,6 +275,26 @@ pub enum Proof {
     Omitted,
 }
 
+/// What the layers of others' packages are made from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ManifestScope {
+    /// What the service links: an edit for another service changes nothing.
+    #[default]
+    Linked,
+    /// The manifests as they are.
+    Whole,
+}
+
+/// When the packages of others are compiled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ThirdPartyCompilation {
+    /// In a layer of their own.
+    #[default]
+    Ahead,
+    /// With the service: that layer holds their sources alone, and is smaller.
+    WithTheService,
+}
+
 /// The recipe of one image: chosen, or by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
@@ -286,6 +306,10 @@ pub struct Recipe {
     pub profile: Profile,
     /// Whether the build compares the files that Go takes with the plan's.
     pub proof: Proof,
+    /// What the layers of others' packages are made from.
+    pub manifests: ManifestScope,
+    /// When the packages of others are compiled.
+    pub third_party: ThirdPartyCompilation,
     /// `GOPROXY`.
     pub module_proxy: Option<ModuleSources>,
     /// `GOPRIVATE`.

@@ -12,7 +12,7 @@ use crate::{
     discover::{path_glob::PathGlob, service_name::ServiceName},
     module_path::check_import_path,
     path::RepoPath,
-    recipe::Proof,
+    recipe::{ManifestScope, Proof, ThirdPartyCompilation},
     target::{Cgo, Platform},
 };
 use std::{collections::BTreeMap, ops::Range, str::FromStr};
@@ -330,6 +330,20 @@ impl Reader {
             "prove" => match value.get_ref() {
                 DeValue::Boolean(true) => settings.recipe.proof = Some(Proof::Required),
                 DeValue::Boolean(false) => settings.recipe.proof = Some(Proof::Omitted),
+                _ => self.wrong_type(name, value, "true or false"),
+            },
+            "cut-manifests" => match value.get_ref() {
+                DeValue::Boolean(true) => settings.recipe.manifests = Some(ManifestScope::Linked),
+                DeValue::Boolean(false) => settings.recipe.manifests = Some(ManifestScope::Whole),
+                _ => self.wrong_type(name, value, "true or false"),
+            },
+            "compile-ahead" => match value.get_ref() {
+                DeValue::Boolean(true) => {
+                    settings.recipe.third_party = Some(ThirdPartyCompilation::Ahead);
+                }
+                DeValue::Boolean(false) => {
+                    settings.recipe.third_party = Some(ThirdPartyCompilation::WithTheService);
+                }
                 _ => self.wrong_type(name, value, "true or false"),
             },
             "goproxy" => settings.recipe.module_proxy = self.parsed(name, value),

@@ -55,6 +55,12 @@ struct SettingsSchema {
     profile: Option<String>,
     /// Whether the build compares the files that Go takes with the plan's, and fails on a difference. Default: yes.
     prove: Option<bool>,
+    /// Whether go.mod and go.sum are cut to what a service links, so that an edit for another one re-runs nothing. Counts
+    /// in the profile `layers`. Default: yes.
+    cut_manifests: Option<bool>,
+    /// Whether the packages of others are compiled in a layer of their own. Without, that layer holds their sources alone.
+    /// Counts in the profile `layers`. Default: yes.
+    compile_ahead: Option<bool>,
     /// `GOPROXY` of the build.
     goproxy: Option<String>,
     /// `GOPRIVATE` of the build.

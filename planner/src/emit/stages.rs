@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     path::RepoPath,
-    recipe::{Credentials, Profile, Proof, Runtime},
+    recipe::{Credentials, ManifestScope, Profile, Proof, Runtime, ThirdPartyCompilation},
     target::{BuildFlag, Cgo, Platform},
 };
 
@@ -149,10 +149,16 @@ impl Dockerfile<'_> {
         Ok(())
     }
 
+    /// Whether what is linked can be told from the rest, and should be.
+    fn is_cut(&self) -> bool {
+        self.build.recipe.profile == Profile::Layers
+            && self.build.recipe.manifests == ManifestScope::Linked
+            && self.build.back_edges == BackEdges::None
+    }
+
     /// Whether go.mod and go.sum are cut to what the service links.
     fn is_pruned(&self) -> bool {
-        self.build.recipe.profile == Profile::Layers
-            && self.build.back_edges == BackEdges::None
+        self.is_cut()
             && !self.build.embeds_a_manifest()
             && matches!(
                 self.build.layout,
@@ -165,9 +171,7 @@ impl Dockerfile<'_> {
 
     /// Whether the modules of a workspace are resolved before anything is compiled.
     fn is_resolved_workspace(&self) -> bool {
-        self.build.recipe.profile == Profile::Layers
-            && self.build.back_edges == BackEdges::None
-            && matches!(self.build.layout, Layout::Workspace { .. })
+        self.is_cut() && matches!(self.build.layout, Layout::Workspace { .. })
     }
 
     fn reaches_out(&self) -> Network {
@@ -267,9 +271,17 @@ impl Dockerfile<'_> {
 
     fn deps(&mut self) {
         let network = self.reaches_out();
+        let compiled = self.build.recipe.third_party;
         let from_resolved = self.is_pruned() || self.is_resolved_workspace();
         self.stage(
-            "deps: the packages of others, compiled. This layer stays as long as they do.",
+            match compiled {
+                ThirdPartyCompilation::Ahead => {
+                    "deps: the packages of others, compiled. This layer stays as long as they do."
+                }
+                ThirdPartyCompilation::WithTheService => {
+                    "deps: the sources of others. This layer stays as long as they do."
+                }
+            },
             if from_resolved { "base" } else { "manifests" },
             "deps",
         );
@@ -283,9 +295,10 @@ impl Dockerfile<'_> {
         }
         mounts.extend(self.vendor_mount());
         self.target_arguments();
-        let step = match self.build.back_edges {
-            BackEdges::None => "deps",
-            BackEdges::Possible => "deps-that-stand-alone",
+        let step = match (compiled, self.build.back_edges) {
+            (ThirdPartyCompilation::Ahead, BackEdges::None) => "deps",
+            (ThirdPartyCompilation::WithTheService, BackEdges::None) => "sources-of-deps",
+            (_, BackEdges::Possible) => "deps-that-stand-alone",
         };
         self.run(network, mounts, vec![step.to_owned()]);
     }
@@ -354,7 +367,7 @@ impl Dockerfile<'_> {
             source: MODULE_CACHE.to_owned(),
             target: MODULE_CACHE.to_owned(),
             // Go notes there which go.mod files of a workspace it has read.
-            writes: if self.is_resolved_workspace() {
+            writes: if matches!(self.build.layout, Layout::Workspace { .. }) {
                 Writes::Discarded
             } else {
                 Writes::Refused

@@ -173,6 +173,14 @@ deps)
     trim_modules
     ;;
 
+# sources-of-deps: the packages of others as they are, to be compiled with the tree's own.
+sources-of-deps)
+    platform
+    mkdir -p "$GOCACHE" "$GOMODCACHE"
+    go list -deps $(cat /rebake/imports) > /dev/null
+    trim_modules
+    ;;
+
 # deps-that-stand-alone: the same, where some of these import packages of the tree. Those are left to the build.
 deps-that-stand-alone)
     platform

@@ -52,6 +52,75 @@ fn a_module_is_built_from_pruned_manifests() {
     insta::assert_snapshot!("module", shown(&files));
 }
 
+/// The stages, and the steps of ours that they run.
+fn steps(files: &[EmittedFile]) -> Vec<String> {
+    let lines = file(files, ".rebake/api/Dockerfile").lines();
+    let mut steps: Vec<String> = Vec::new();
+    for line in lines {
+        if let Some((_, stage)) = line
+            .strip_prefix("FROM ")
+            .and_then(|from| from.split_once(" AS "))
+        {
+            steps.push(stage.to_owned());
+        } else if let Some(words) = line.trim().strip_prefix("[\"sh\", \"/rebake/steps.sh\", ")
+            && let Some(stage) = steps.last_mut()
+        {
+            let word = words.split(['"', ',']).nth(1).unwrap_or_default();
+            stage.push(' ');
+            stage.push_str(word);
+        }
+    }
+    let end = steps.iter().position(|step| step.starts_with("debug"));
+    steps.truncate(end.unwrap_or(steps.len()));
+    steps
+}
+
+#[test]
+fn each_part_of_the_layers_can_be_switched_off() {
+    let cases: [(&str, &[&str]); 4] = [
+        (
+            "",
+            &[
+                "base",
+                "manifests",
+                "resolve resolve",
+                "deps deps",
+                "sources",
+                "build build",
+            ],
+        ),
+        (
+            "cut-manifests = false",
+            &["base", "manifests", "deps deps", "sources", "build build"],
+        ),
+        (
+            "compile-ahead = false",
+            &[
+                "base",
+                "manifests",
+                "resolve resolve",
+                "deps sources-of-deps",
+                "sources",
+                "build build",
+            ],
+        ),
+        ("profile = \"mounts\"", &["base", "build build"]),
+    ];
+    for (config, expected) in cases {
+        let files = emitted(&sound_but([
+            ("go.mod", GO_MOD),
+            ("go.sum", GO_SUM),
+            ("services/api/main.go", API),
+            ("rebake.toml", config),
+        ]));
+        assert_eq!(steps(&files), expected, "{config}");
+        let is_proved = files
+            .iter()
+            .any(|file| file.path.as_str() == ".rebake/api/inputs");
+        assert!(is_proved, "{config}");
+    }
+}
+
 #[test]
 fn a_workspace_keeps_its_manifests_whole() {
     let files = emitted(&tree_of([
