@@ -8,18 +8,22 @@ mod baseline;
 mod built;
 mod cache;
 mod difference;
+mod graph;
 mod prediction;
+mod reason;
 mod standing;
 
 pub use baseline::{BaselineDocument, BaselineError};
 pub use built::{BuiltDocument, BuiltRow, ReusedRow};
 pub use cache::{CacheRow, CacheUseRow};
 pub use difference::{ChangeName, DiffDocument, DiffRow};
+pub use graph::{GraphDocument, GraphService, ModuleNode, PackageNode};
 pub use prediction::{ForecastRow, PredictionDocument, PredictionRow, StageRow};
+pub use reason::{FileReason, ReasonRow};
 pub use standing::{PathRow, StandingRow, StandingsDocument, StandingsRow};
 
 use crate::{
-    decide::{Change, Reason, Verdict},
+    decide::Verdict,
     diagnostic::{Diagnostic, Severity},
     discover::service_name::ServiceName,
     emit::CachePlan,
@@ -27,9 +31,9 @@ use crate::{
     hash::Key,
     inputs::{ImageInputs, InputFile, Tier},
     path::RepoPath,
-    plan::{Plan, PlannedImage, PlannedModule, PlannedPackage},
+    plan::{Plan, PlannedImage},
     target::Platform,
-    tree::{ContentDigest, FileMode},
+    tree::FileMode,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,24 +78,6 @@ pub struct InputsDocument {
     pub services: Vec<InputsRow>,
     /// How many main packages no services glob chose.
     pub excluded_mains: usize,
-    /// What was noticed.
-    pub diagnostics: Vec<DiagnosticRow>,
-}
-
-/// What `rebake graph --format json` prints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct GraphDocument {
-    /// The version of the contract: 1.
-    pub version: u32,
-    /// What was planned.
-    pub root: Root,
-    /// The services, sorted by name, then platform.
-    pub services: Vec<GraphService>,
-    /// The modules of the tree, sorted by directory.
-    pub modules: Vec<ModuleNode>,
-    /// The packages that the services are made of, sorted by import path.
-    pub packages: Vec<PackageNode>,
     /// What was noticed.
     pub diagnostics: Vec<DiagnosticRow>,
 }
@@ -276,124 +262,6 @@ pub enum VerdictName {
     Reuse,
 }
 
-/// Why a verdict is what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ReasonRow {
-    /// There is nothing to compare with.
-    NoBaseline,
-    /// The baseline does not have the service on this platform.
-    ServiceAdded,
-    /// A doubt leaves no key.
-    Uncertain {
-        /// The codes of the diagnostics that say why, sorted.
-        codes: Vec<String>,
-    },
-    /// The baseline had no key, so nothing equals it.
-    BaselineUncertain,
-    /// What was asked to be compared with can't be had.
-    BaselineUnavailable {
-        /// Why, and what mends it.
-        message: String,
-    },
-    /// The image key is another; the baseline does not say what it was made of.
-    KeyChanged {
-        /// The key in the baseline.
-        #[cfg_attr(feature = "schema", schemars(with = "String"))]
-        old: Key,
-        /// The key now.
-        #[cfg_attr(feature = "schema", schemars(with = "String"))]
-        new: Key,
-    },
-    /// An input file has other content.
-    FileChanged(FileReason),
-    /// A file became an input.
-    FileAdded(FileReason),
-    /// A file is no input any more.
-    FileRemoved(FileReason),
-    /// A manifest says something else.
-    ManifestChanged {
-        /// The manifest.
-        path: String,
-        /// What is stated.
-        name: String,
-        /// The old value, where there was one.
-        old: Option<String>,
-        /// The new value, where there is one.
-        new: Option<String>,
-    },
-    /// A third-party module is another.
-    ModuleChanged {
-        /// The module path.
-        module: String,
-        /// The old version, replacement and checksum.
-        old: Option<String>,
-        /// The new ones.
-        new: Option<String>,
-    },
-    /// A setting has another value.
-    SettingChanged {
-        /// Which.
-        setting: String,
-        /// The old value.
-        old: Option<String>,
-        /// The new value.
-        new: Option<String>,
-    },
-    /// The build recipe has another version.
-    RecipeChanged {
-        /// The old version.
-        old: Option<String>,
-        /// The new version.
-        new: Option<String>,
-    },
-    /// The third-party modules are known in another way.
-    TierChanged {
-        /// Before.
-        old: Tier,
-        /// Now.
-        new: Tier,
-    },
-    /// Everything that counts is as it was.
-    Unchanged,
-    /// The registry holds an image with the content tag.
-    TagPresent {
-        /// The image.
-        image: String,
-    },
-    /// The registry holds no image with the content tag.
-    TagMissing {
-        /// The image.
-        image: String,
-    },
-    /// The registry did not say whether it holds an image with the content tag.
-    RegistryUnavailable {
-        /// The image.
-        image: String,
-        /// What happened.
-        message: String,
-    },
-}
-
-/// A file as a reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct FileReason {
-    /// Which.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub path: RepoPath,
-    /// Why it counts.
-    pub file_kind: FileKind,
-    /// Its digest in the baseline, where it was there.
-    pub old: Option<String>,
-    /// Its digest now, where it is there.
-    pub new: Option<String>,
-    /// The shortest chain of packages from the one that holds the file to the main package.
-    pub via: Vec<String>,
-}
-
 /// Something that was noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -427,55 +295,6 @@ pub enum SeverityName {
     Note,
 }
 
-/// A service of a graph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct GraphService {
-    /// The service's name.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub name: ServiceName,
-    /// The platform.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub platform: Platform,
-    /// The import path of its main package.
-    pub main: String,
-}
-
-/// A module of a graph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ModuleNode {
-    /// The module path.
-    pub path: String,
-    /// Its directory.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub dir: RepoPath,
-    /// Its `go` line, where it has one.
-    pub go: Option<String>,
-}
-
-/// A package of a graph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PackageNode {
-    /// The import path.
-    pub import_path: String,
-    /// Its directory.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub dir: RepoPath,
-    /// The module path that provides it.
-    pub module: String,
-    /// The package's name.
-    pub name: String,
-    /// The packages of the tree that it imports, sorted.
-    pub imports: Vec<String>,
-    /// What it imports of third parties, sorted.
-    pub third_party: Vec<String>,
-    /// Whether it holds a file that changed since the baseline; without a baseline nothing has.
-    #[serde(default)]
-    pub changed: bool,
-}
-
 impl PlanDocument {
     /// What a plan says.
     pub fn new(plan: &Plan, root: Root, baseline: Option<Baseline>) -> Self {
@@ -505,34 +324,6 @@ impl InputsDocument {
             root,
             services: plan.images.iter().map(InputsRow::from).collect(),
             excluded_mains: plan.excluded_mains,
-            diagnostics: plan.diagnostics.iter().map(DiagnosticRow::from).collect(),
-        }
-    }
-}
-
-impl GraphDocument {
-    /// The modules and packages behind a plan, or behind one of its services.
-    pub fn new(plan: &Plan, root: Root, service: Option<&ServiceName>) -> Self {
-        let is_chosen = |name: &ServiceName| service.is_none_or(|service| service == name);
-        Self {
-            version: VERSION,
-            root,
-            services: plan
-                .images
-                .iter()
-                .filter(|image| is_chosen(&image.inputs.service))
-                .map(|image| GraphService {
-                    name: image.inputs.service.clone(),
-                    platform: image.inputs.platform.clone(),
-                    main: image.inputs.main.clone(),
-                })
-                .collect(),
-            modules: plan.modules.iter().map(ModuleNode::from).collect(),
-            packages: plan
-                .packages(service)
-                .into_iter()
-                .map(PackageNode::from)
-                .collect(),
             diagnostics: plan.diagnostics.iter().map(DiagnosticRow::from).collect(),
         }
     }
@@ -620,68 +411,6 @@ impl From<&ImageInputs> for Settings {
     }
 }
 
-impl From<&Reason> for ReasonRow {
-    fn from(reason: &Reason) -> Self {
-        match reason.clone() {
-            Reason::NoBaseline => Self::NoBaseline,
-            Reason::ServiceAdded => Self::ServiceAdded,
-            Reason::Uncertain { codes } => Self::Uncertain {
-                codes: codes.iter().map(ToString::to_string).collect(),
-            },
-            Reason::BaselineUncertain => Self::BaselineUncertain,
-            Reason::BaselineUnavailable { message } => Self::BaselineUnavailable { message },
-            Reason::Key { old, new } => Self::KeyChanged { old, new },
-            Reason::File {
-                path,
-                kind,
-                change,
-                old,
-                new,
-                via,
-            } => {
-                let hex = |digest: Option<ContentDigest>| digest.map(|digest| digest.to_hex());
-                let row = FileReason {
-                    path,
-                    file_kind: kind,
-                    old: hex(old),
-                    new: hex(new),
-                    via,
-                };
-                match change {
-                    Change::Added => Self::FileAdded(row),
-                    Change::Removed => Self::FileRemoved(row),
-                    Change::Changed => Self::FileChanged(row),
-                }
-            }
-            Reason::Manifest {
-                path,
-                name,
-                old,
-                new,
-            } => Self::ManifestChanged {
-                path: path.to_string(),
-                name,
-                old,
-                new,
-            },
-            Reason::Module { module, old, new } => Self::ModuleChanged { module, old, new },
-            Reason::Recipe { old, new } => Self::RecipeChanged { old, new },
-            Reason::Setting { setting, old, new } => Self::SettingChanged {
-                setting: setting.to_string(),
-                old,
-                new,
-            },
-            Reason::Tier { old, new } => Self::TierChanged { old, new },
-            Reason::Unchanged => Self::Unchanged,
-            Reason::TagPresent { image } => Self::TagPresent { image },
-            Reason::TagMissing { image } => Self::TagMissing { image },
-            Reason::RegistryUnavailable { image, message } => {
-                Self::RegistryUnavailable { image, message }
-            }
-        }
-    }
-}
-
 impl From<&Diagnostic> for DiagnosticRow {
     fn from(diagnostic: &Diagnostic) -> Self {
         Self {
@@ -696,30 +425,6 @@ impl From<&Diagnostic> for DiagnosticRow {
             line: diagnostic.position.map(|position| position.line),
             column: diagnostic.position.map(|position| position.column),
             services: diagnostic.services.clone(),
-        }
-    }
-}
-
-impl From<&PlannedModule> for ModuleNode {
-    fn from(module: &PlannedModule) -> Self {
-        Self {
-            path: module.path.clone(),
-            dir: module.directory.clone(),
-            go: module.go.clone(),
-        }
-    }
-}
-
-impl From<PlannedPackage> for PackageNode {
-    fn from(package: PlannedPackage) -> Self {
-        Self {
-            import_path: package.import_path,
-            dir: package.directory,
-            module: package.module,
-            name: package.name,
-            imports: package.imports,
-            third_party: package.third_party,
-            changed: false,
         }
     }
 }
