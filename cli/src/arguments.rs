@@ -373,7 +373,7 @@ pub(crate) struct TreeArguments {
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,
 
-    /// Use nothing that an earlier run saved. Nothing is saved yet, so this changes nothing.
+    /// Use nothing that an earlier run saved in the user's cache directory, and save nothing. The answer is the same.
     #[arg(long)]
     pub(crate) no_cache: bool,
 }

@@ -8,6 +8,7 @@ mod arguments;
 mod bake;
 mod build_files;
 mod commands;
+mod content_cache;
 mod context_files;
 mod exit_code;
 mod failure;

@@ -2,8 +2,11 @@
 //!
 //! In: what was typed. Out: a [`Planned`]: the plan, what it was made of, and how long it took. It must never print.
 
+mod following;
+
 use crate::{
     arguments::{BaselineArguments, BuildArguments, RegistryArguments, TreeArguments},
+    content_cache::ContentCache,
     failure::Failure,
     progress::{Progress, Talk},
     registry::decide_by_registry,
@@ -31,6 +34,8 @@ use std::{
     mem::ManuallyDrop,
     time::{Duration, Instant},
 };
+
+pub(crate) use following::Following;
 
 /// A plan with what the output says beside it.
 pub(crate) struct Planned {
@@ -194,13 +199,15 @@ pub(crate) fn plan_and_compare(
         _ => Vec::new(),
     };
     let root = find_root(tree.root.as_deref())?;
-    let options = ManuallyDrop::new(options(build));
-    let name = root
-        .directory
-        .canonicalize_utf8()
-        .ok()
-        .and_then(|path| path.file_name().map(str::to_owned))
-        .unwrap_or_else(|| root.directory.to_string());
+    let mut options = ManuallyDrop::new(options(build));
+    let cache = match (tree.no_cache, &root.repository) {
+        (false, Ok(Some(_))) => ContentCache::of_root(&root.directory),
+        _ => None,
+    };
+    if let Some(cache) = &cache {
+        options.memory = cache.memory();
+    }
+    let name = name_of(&root.directory);
     let base = match comparison {
         Comparison::CommonAncestor(revision) => Some(revision),
         _ => None,
@@ -219,6 +226,26 @@ pub(crate) fn plan_and_compare(
         (Some(_), Err(error)) => return Err(GitError::from(error).into()),
         (Some(revision), Ok(Some(repository))) => {
             Current::of_commit(repository, revision, &root.directory, &options)?
+        }
+        (_, repository) if cache.is_some() => {
+            // With most contents known the two sides have nothing to learn from each other, and are planned at once.
+            let early = match (&repository, base) {
+                (Ok(Some(repository)), Some(revision)) if options.memory.has_saved() => {
+                    Some((repository.clone(), revision))
+                }
+                _ => None,
+            };
+            let directory = &root.directory;
+            let (current, early) = rayon::join(
+                || Current::of_tracked_files(repository, directory, &options),
+                || {
+                    let (repository, revision) = early?;
+                    plan_base(&repository, revision, directory, &options)
+                },
+            );
+            let mut current = current?;
+            current.base = early;
+            current
         }
         (_, repository) => Current::of_directory(repository, &root.directory, &options)?,
     };
@@ -248,7 +275,11 @@ pub(crate) fn plan_and_compare(
             Some(current.without_baseline(revision, message.clone(), consequence))
         }
     };
+    if let (Some(cache), Some(repository)) = (cache, current.repository()) {
+        cache.save(&options.memory, &|name| repository.content_length(name));
+    }
     decide_by_registry(registry, &mut current.plan);
+    std::mem::forget(current.compared);
     Ok(ManuallyDrop::new(Planned {
         plan: current.plan,
         root: current.root,
@@ -261,6 +292,13 @@ pub(crate) fn plan_and_compare(
         name,
         took: started.elapsed(),
     }))
+}
+
+/// What to greet with.
+fn name_of(directory: &Utf8Path) -> String {
+    let real = directory.canonicalize_utf8().ok();
+    let name = real.and_then(|path| path.file_name().map(str::to_owned));
+    name.unwrap_or_else(|| directory.to_string())
 }
 
 /// Plans what the arguments name, and compares it with nothing.
@@ -322,6 +360,26 @@ struct Current {
     changed: Vec<String>,
     /// The plan of the baseline.
     before: Option<Plan>,
+    /// The plan of a merge base, where it was made beside this one.
+    base: Option<(CommitId, Plan)>,
+    /// The commit with which it was compared, and the images that it had.
+    compared: Option<(GitTree, Vec<BaselineImage>)>,
+}
+
+/// Plans the commit with which HEAD is to be compared. Nothing where anything is in the way: whoever compares finds out
+/// what.
+fn plan_base(
+    repository: &Repository,
+    revision: &str,
+    directory: &Utf8Path,
+    options: &PlanOptions,
+) -> Option<(CommitId, Plan)> {
+    let asked = repository.resolve(revision).ok()?;
+    let base = repository
+        .merge_base(asked, repository.head().ok()??)
+        .ok()?;
+    let tree = repository.tree_at(base, directory).ok()?;
+    Some((base, plan(&tree, options).ok()?))
 }
 
 /// What git knows of a side.
@@ -353,6 +411,8 @@ impl Current {
             side: Side::Commit(repository, source),
             changed: Vec::new(),
             before: None,
+            base: None,
+            compared: None,
         })
     }
 
@@ -374,7 +434,46 @@ impl Current {
                 Err(error) => Err(GitError::from(error)),
             },
         );
-        let mut planned = planned?;
+        Ok(Self::of_state(planned?, state))
+    }
+
+    /// Plans a directory in which git vouches for files, so that what is known of them need not be read again.
+    fn of_tracked_files(
+        repository: Result<Option<Repository>, RepositoryError>,
+        directory: &Utf8Path,
+        options: &PlanOptions,
+    ) -> Result<Self, Failure> {
+        let Ok(Some(repository)) = repository else {
+            return Self::of_directory(repository, directory, options);
+        };
+        let source = DiskTree::open(directory).map_err(|error| Failure::Root {
+            path: directory.to_owned(),
+            error,
+        })?;
+        let state = repository.work_tree_state(directory);
+        let memory = &options.memory;
+        let planned = state.as_ref().ok().and_then(|state| {
+            let planned =
+                state.with_tracked_files(&source, &|name| memory.saved_length(name), |files| {
+                    let planned = plan(files, options);
+                    memory.identify(&|path| files.settled_identity(path));
+                    planned
+                });
+            planned.ok()
+        });
+        let planned = match planned {
+            Some(planned) => planned,
+            None => plan(&source, options),
+        };
+        let state = state.map(|state| Some((repository, state)));
+        Ok(Self::of_state(planned?, state))
+    }
+
+    /// Adds what git knows to a plan of a directory.
+    fn of_state(
+        mut planned: Plan,
+        state: Result<Option<(Repository, WorkTreeState)>, GitError>,
+    ) -> Self {
         let (root, side) = match state {
             Ok(Some((repository, state))) => {
                 inspect_work_tree(&state, &mut planned);
@@ -396,13 +495,22 @@ impl Current {
                 (Root::without_version_control(), Side::Unknown(Some(error)))
             }
         };
-        Ok(Self {
+        Self {
             plan: planned,
             root,
             side,
             changed: Vec::new(),
             before: None,
-        })
+            base: None,
+            compared: None,
+        }
+    }
+
+    fn repository(&self) -> Option<&Repository> {
+        match &self.side {
+            Side::Commit(repository, _) | Side::WorkTree(repository, _) => Some(repository),
+            Side::Unknown(_) => None,
+        }
     }
 
     /// Where there is a baseline and it can't be had, everything is rebuilt, and a diagnostic says what mends it.
@@ -456,8 +564,11 @@ impl Current {
                 .memory
                 .identify(&|path| state.content_identity(path));
         }
-        let before = plan(&tree, options)
-            .map_err(|error| format!("the commit {base} can't be planned: {error}"))?;
+        let before = match self.base.take() {
+            Some((commit, before)) if commit == base => before,
+            _ => plan(&tree, options)
+                .map_err(|error| format!("the commit {base} can't be planned: {error}"))?,
+        };
         let images: Vec<BaselineImage> = before.images.iter().map(BaselineImage::from).collect();
         self.plan.compare_with(&images);
         let changed = match &self.side {
@@ -472,8 +583,7 @@ impl Current {
         self.plan.note_changes(&changed, &images);
         self.changed = changed;
         self.before = Some(before);
-        // Freed with the process.
-        std::mem::forget(images);
+        self.compared = Some((tree, images));
         Ok(base)
     }
 }

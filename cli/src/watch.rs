@@ -1,11 +1,12 @@
 //! What happens below a root.
 //!
-//! In: a directory. Out: a signal whenever something changes there that could change a plan. Changes that come together
-//! are one signal. It must never signal for what git writes while it is only asked, or it would answer itself.
+//! In: a directory. Out: what changed, whenever something changes there that could change a plan. Changes that come
+//! together are told together. It must never tell of what git writes while it is only asked, or it would answer itself.
 
 use crate::failure::Failure;
 use camino::{Utf8Path, Utf8PathBuf};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::AccessKind};
+use rebake_planner::path::RepoPath;
 use std::{
     path::Path,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -14,6 +15,32 @@ use std::{
 
 /// An editor writes a file in several steps, and a checkout writes many files.
 const TOGETHER: Duration = Duration::from_millis(50);
+
+/// What changed since a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// At most these paths, and nothing that says what is tracked, checked out or converted.
+    Of(Vec<RepoPath>),
+    /// Nobody can tell, or what is compared with.
+    Anything,
+}
+
+impl Changes {
+    fn add(&mut self, found: Option<RepoPath>) {
+        match (self, found) {
+            (Self::Of(paths), Some(path)) => {
+                if !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
+            (changes, None) => *changes = Self::Anything,
+            (Self::Anything, Some(_)) => {}
+        }
+    }
+}
+
+/// More paths than anybody edits by hand; it is not worth to look at each by itself.
+const MOST_PATHS: usize = 64;
 
 /// A directory that is watched as long as this lives.
 pub(crate) struct Watch {
@@ -44,37 +71,54 @@ impl Watch {
     }
 
     /// Waits until something changed, and then until nothing more does.
-    pub(crate) fn wait(&self) -> Result<(), Failure> {
-        loop {
-            let Ok(event) = self.events.recv() else {
+    pub(crate) fn wait(&self) -> Changes {
+        let mut changes = Changes::Of(Vec::new());
+        let nothing = changes.clone();
+        while changes == nothing {
+            match self.events.recv() {
+                Ok(event) => self.note(&event, &mut changes),
                 // The watcher lives as long as this, so its channel stays open.
-                return Ok(());
-            };
-            if self.matters(&event) {
-                break;
+                Err(_) => return Changes::Anything,
             }
         }
         loop {
             match self.events.recv_timeout(TOGETHER) {
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(event) => self.note(&event, &mut changes),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return match changes {
+                        Changes::Of(paths) if paths.len() > MOST_PATHS => Changes::Anything,
+                        changes => changes,
+                    };
+                }
             }
         }
     }
 
-    fn matters(&self, event: &notify::Result<notify::Event>) -> bool {
+    fn note(&self, event: &notify::Result<notify::Event>, changes: &mut Changes) {
         match event {
             // What was lost may have mattered.
-            Err(_) => true,
+            Err(_) => changes.add(None),
+            Ok(event) if event.need_rescan() => changes.add(None),
+            Ok(event) if is_reading(event.kind) => {}
             Ok(event) => {
-                !is_reading(event.kind)
-                    && event
-                        .paths
-                        .iter()
-                        .any(|path| path_matters(self.root.as_std_path(), path))
+                let root = self.root.as_std_path();
+                for path in event.paths.iter().filter(|path| path_matters(root, path)) {
+                    changes.add(followed_path(root, path));
+                }
             }
         }
     }
+}
+
+/// A path below the root that is nothing but a file or directory of the tree: nothing for what git keeps or reads
+/// itself.
+fn followed_path(root: &Path, path: &Path) -> Option<RepoPath> {
+    let below = path.strip_prefix(root).ok()?.to_str()?;
+    let path = RepoPath::new(below).ok()?;
+    let is_of_git = path
+        .elements()
+        .any(|element| element.starts_with(".git") && element != ".github");
+    (!path.is_root() && !is_of_git).then_some(path)
 }
 
 fn is_reading(kind: EventKind) -> bool {

@@ -71,6 +71,14 @@ impl<Key: Hash + Eq, Value: Clone> ConcurrentMap<Key, Value> {
         self.insert_first(key.clone(), value)
     }
 
+    /// All entries, in one map.
+    pub(crate) fn into_map(self) -> foldhash::HashMap<Key, Value> {
+        let shards = self.shards.into_iter();
+        shards
+            .flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .collect()
+    }
+
     /// Shows every entry, in no order.
     pub(crate) fn for_each(&self, mut show: impl FnMut(&Key, &Value)) {
         for shard in &self.shards {

@@ -4,10 +4,11 @@
 //! the stage that reports doubt also withholds the key.
 
 use crate::path::RepoPath;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
 /// A place in a text file: both numbers count from 1, columns in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// The line.
     pub line: u32,
@@ -27,7 +28,7 @@ impl fmt::Display for Position {
 }
 
 /// A value with the place where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
@@ -36,7 +37,8 @@ pub struct Located<T> {
 }
 
 /// How much a diagnostic matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The Go toolchain would refuse, or the planner can't know: the services it names have no key.
     Error,
@@ -103,7 +105,7 @@ pub(crate) fn limit_alike(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 /// A fault that a parser found in one file; the caller knows the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The kind of finding.
     pub code: Code,
@@ -136,7 +138,8 @@ impl<T> Parsed<T> {
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $explanation:literal;)+) => {
         /// The closed list of findings. Names are part of the machine contract: added, never changed.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
         pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
 

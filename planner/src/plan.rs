@@ -9,6 +9,7 @@ mod choices;
 mod comparison;
 mod context;
 mod difference;
+mod foundations;
 #[cfg(feature = "git")]
 mod git_findings;
 mod images;
@@ -16,8 +17,10 @@ mod lints;
 mod predictions;
 mod problems;
 mod registry;
+mod stages;
 mod standing;
 
+pub use crate::sources::ContentMemory;
 use crate::{
     config::{self, Config, ServiceGroups},
     decide::{Baseline, Reason, Verdict, decide},
@@ -30,16 +33,18 @@ use crate::{
     hash::{ImageKeys, ServiceTag},
     inputs::ImageInputs,
     path::RepoPath,
-    sources::{ContentMemory, Sources},
+    sources::{RememberedTexts, Sources},
     target::{BuildTag, Cgo, Platform},
     tree::{SourceTree, TreeError},
 };
 pub use comparison::BaselineImage;
 pub use context::{ContextEntry, ContextError, ServiceContext};
 pub use difference::{Difference, ImageChange, diff};
+pub use foundations::{Followed, Foundations, FoundationsKept};
 #[cfg(feature = "git")]
-pub use git_findings::{inspect_commit, inspect_work_tree};
+pub use git_findings::{findings_stay, inspect_commit, inspect_work_tree};
 
+pub use stages::{Stage, StageObserver};
 pub use standing::{Outside, Standing};
 
 use build_lists::{BuildLists, survey_all};
@@ -65,6 +70,10 @@ pub struct PlanOptions {
     pub go: Option<GoVersion>,
     /// What is remembered of contents. Share it between two plans and the second costs what differs.
     pub memory: ContentMemory,
+    /// Whether the plan is to follow changes.
+    pub foundations: FoundationsKept,
+    /// Who is told how far the plan is.
+    pub observer: Option<Arc<dyn StageObserver>>,
 }
 
 impl PlanOptions {
@@ -130,6 +139,8 @@ pub struct Plan {
     unseen: Vec<(RepoPath, Code)>,
     /// The inputs behind links: where each really is, and the links on the way.
     behind_links: BTreeMap<RepoPath, Vec<RepoPath>>,
+    /// What it rests on, where that was to be kept.
+    foundations: Option<Arc<Foundations>>,
 }
 
 /// A module of the tree.
@@ -166,22 +177,26 @@ pub struct PlannedPackage {
 /// When the options or `rebake.toml` are wrong, or the root can't be read. Anything else leaves a plan, with
 /// diagnostics and without keys where something is in doubt.
 pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanError> {
-    let sources = Sources::new(tree, options.memory.clone());
+    let tree = RememberedTexts::new(tree, options.memory.clone());
+    let sources = Sources::new(&tree, options.memory.clone());
     sources
         .view()
         .directory(&RepoPath::root())
         .map_err(PlanError::Root)?;
     let (config, config_diagnostics) = read_config(&sources)?;
     let choices = Choices::of(options, &config)?;
-    let survey = survey_all(&sources);
-    let lists = BuildLists::of(&sources, &survey);
-    let discovered = find_services(
-        &sources,
-        &survey,
-        &choices.globs,
-        &choices.declared,
-        &|directory, module| choices.contexts(directory, lists.of_module(&module.directory)),
-    );
+    let observed = &choices.observed;
+    let survey = observed.during(Stage::Discover, || survey_all(&sources));
+    let lists = observed.during(Stage::Graph, || BuildLists::of(&sources, &survey));
+    let discovered = observed.during(Stage::Discover, || {
+        find_services(
+            &sources,
+            &survey,
+            &choices.globs,
+            &choices.declared,
+            &|directory, module| choices.contexts(directory, lists.of_module(&module.directory)),
+        )
+    });
     let mut findings = Findings::default();
     findings.add_all(config_diagnostics, &[]);
     findings.add_all(survey.problems.clone(), &[]);
@@ -195,10 +210,13 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
         &mut findings,
     );
     tag_services(&mut images);
-    for image in &mut images {
-        (image.verdict, image.reasons) = decide(image.state(), Baseline::None, &|_, _| Vec::new());
-    }
-    Ok(Plan {
+    observed.during(Stage::Decide, || {
+        for image in &mut images {
+            (image.verdict, image.reasons) =
+                decide(image.state(), Baseline::None, &|_, _| Vec::new());
+        }
+    });
+    let mut plan = Plan {
         images,
         removed: Vec::new(),
         registry: None,
@@ -221,10 +239,22 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
             .filter_map(unseen_directory)
             .collect(),
         behind_links: sources.behind_links(),
-    })
+        foundations: None,
+    };
+    if options.foundations == FoundationsKept::Yes {
+        let mut parts = sources.into_parts();
+        parts.others.extend(tree.into_asked());
+        plan.foundations = Some(Arc::new(Foundations::of(parts)));
+    }
+    Ok(plan)
 }
 
 impl Plan {
+    /// What this plan rests on, where the options asked for it; once.
+    pub fn take_foundations(&mut self) -> Option<Foundations> {
+        Arc::try_unwrap(self.foundations.take()?).ok()
+    }
+
     /// Adds findings of others, such as what git knows of the inputs. They never change a key.
     pub fn add_diagnostics(&mut self, diagnostics: Vec<Diagnostic>) {
         let mut findings = Findings::default();

@@ -3,6 +3,8 @@
 //! In: a [`TreeView`] and paths. Out: digests and parsed files, shared between every service, platform
 //! and build context. It must never decide what a file is for; that is the next stages' part.
 
+mod saved;
+
 use crate::{
     concurrent_map::ConcurrentMap,
     digest::linked_digest,
@@ -14,11 +16,15 @@ use crate::{
     },
     path::RepoPath,
     tree::{
-        ContentDigest, ContentIdentity, Entry, ReadLimit, SourceTree, TreeError, TreeErrorKind,
+        ContentDigest, ContentIdentity, Entry, FileMode, Listing, ReadLimit, SourceTree, TreeError,
+        TreeErrorKind,
         view::{Directory, LinkHop, TreeView},
     },
 };
+use foldhash::HashMap;
 use rayon::prelude::*;
+use saved::{Facts, SavedContents};
+use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
     collections::BTreeMap,
@@ -73,7 +79,8 @@ fn with_buffer<T>(
 /// the second cost only what differs.
 ///
 /// A tree that names its contents itself, such as a git commit, finds them again by these names. What was read from a
-/// directory has no such name until [`identify`](Self::identify) gives it one.
+/// directory has no such name until [`identify`](Self::identify) gives it one. What has a name can be
+/// [saved](Self::to_save), and a later process begins [with that](Self::with_saved).
 #[derive(Clone)]
 pub struct ContentMemory(Arc<Memory>);
 
@@ -82,32 +89,153 @@ struct Memory {
     scanned: ConcurrentMap<ContentDigest, Arc<OtherSource>>,
     digests: ConcurrentMap<ContentIdentity, ContentDigest>,
     test_headers: ConcurrentMap<ContentIdentity, Arc<GoFile>>,
+    texts: ConcurrentMap<ContentIdentity, Arc<[u8]>>,
     /// What was read from a tree without names for its contents, in no order.
     unnamed: Mutex<Vec<(RepoPath, Learned)>>,
+    /// What an earlier process saved.
+    saved: Option<SavedContents>,
+    /// The names of what was learned since, in no order, some of them twice.
+    learned: Mutex<Vec<ContentIdentity>>,
 }
 
 /// What is known of a content.
 enum Learned {
     Digest(ContentDigest),
     TestHeader(Arc<GoFile>),
+    Text(Arc<[u8]>),
 }
+
+/// Texts up to this length are remembered.
+const LONGEST_TEXT: usize = 1024 * 1024;
 
 impl ContentMemory {
     /// Nothing remembered yet.
     pub fn new() -> Self {
+        Self::beginning_with(None)
+    }
+
+    /// What an earlier process [saved](Self::to_save). Bytes that are damaged, or that another version of the planner
+    /// saved, are nothing remembered. They are believed about contents, so nobody else may be able to write them.
+    pub fn with_saved(bytes: Vec<u8>) -> Self {
+        Self::beginning_with(SavedContents::read(bytes))
+    }
+
+    fn beginning_with(saved: Option<SavedContents>) -> Self {
         Self(Arc::new(Memory {
             parsed: ConcurrentMap::new(),
             scanned: ConcurrentMap::new(),
             digests: ConcurrentMap::new(),
             test_headers: ConcurrentMap::new(),
+            texts: ConcurrentMap::new(),
             unnamed: Mutex::default(),
+            saved,
+            learned: Mutex::default(),
         }))
+    }
+
+    /// Whether it began with anything that an earlier process saved.
+    pub fn has_saved(&self) -> bool {
+        self.0.saved.is_some()
+    }
+
+    /// The bytes to save: everything with a name that is remembered, within a few dozen megabytes. Nothing where that is no
+    /// more than was saved before. `length_of` yields the length of a content; what it doesn't know is left out.
+    pub fn to_save(
+        &self,
+        length_of: &(dyn Fn(&ContentIdentity) -> Option<u64> + Sync),
+    ) -> Option<Vec<u8>> {
+        let mut names = std::mem::take(&mut *lock(&self.0.learned));
+        names.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        names.dedup();
+        let learned = names.into_par_iter().filter_map(|name| {
+            let length = length_of(&name)?;
+            let bytes = <[u8; saved::NAME]>::try_from(&*name.0).ok()?;
+            Some((bytes, (length, self.facts(&name))))
+        });
+        saved::block(self.0.saved.as_ref(), learned.collect())
+    }
+
+    /// The length of a content of which something was saved.
+    pub fn saved_length(&self, name: &ContentIdentity) -> Option<u64> {
+        self.0.saved.as_ref()?.length(name)
+    }
+
+    /// Everything that is known of a content.
+    fn facts(&self, name: &ContentIdentity) -> Facts {
+        let mut facts = Facts::default();
+        facts.test_header = self.0.test_headers.get(name);
+        facts.text = self.0.texts.get(name);
+        if let Some(digest) = self.0.digests.get(name) {
+            facts.set_digest(digest);
+            facts.go_file = self.0.parsed.get(&digest);
+            facts.other = self.0.scanned.get(&digest);
+        }
+        facts
+    }
+
+    /// Takes what was saved of a content among what is remembered.
+    fn recall(&self, name: &ContentIdentity) -> Option<()> {
+        let facts = self.0.saved.as_ref()?.facts(name)?;
+        let digest = facts.digest();
+        if let Some(text) = facts.text {
+            self.0.texts.insert_first(name.clone(), text);
+        }
+        if let Some(file) = facts.test_header {
+            self.0.test_headers.insert_first(name.clone(), file);
+        }
+        if let Some(digest) = digest {
+            if let Some(file) = facts.go_file {
+                self.0.parsed.insert_first(digest, file);
+            }
+            if let Some(source) = facts.other {
+                self.0.scanned.insert_first(digest, source);
+            }
+            self.0.digests.insert_first(name.clone(), digest);
+        }
+        Some(())
+    }
+
+    /// What is remembered of a content, or was saved.
+    fn known<Fact>(
+        &self,
+        name: Option<&ContentIdentity>,
+        find: impl Fn(&ContentIdentity) -> Option<Fact>,
+    ) -> Option<Fact> {
+        let name = name?;
+        find(name).or_else(|| {
+            self.recall(name)?;
+            find(name)
+        })
+    }
+
+    fn digest(&self, name: Option<&ContentIdentity>) -> Option<ContentDigest> {
+        self.known(name, |name| self.0.digests.get(name))
+    }
+
+    fn go_source(&self, name: Option<&ContentIdentity>) -> Option<GoSource> {
+        self.known(name, |name| {
+            let digest = self.0.digests.get(name)?;
+            let file = self.0.parsed.get(&digest)?;
+            Some(GoSource { digest, file })
+        })
+    }
+
+    fn test_header(&self, name: Option<&ContentIdentity>) -> Option<Arc<GoFile>> {
+        self.known(name, |name| self.0.test_headers.get(name))
+    }
+
+    fn text(&self, name: Option<&ContentIdentity>) -> Option<Arc<[u8]>> {
+        self.known(name, |name| self.0.texts.get(name))
+    }
+
+    fn other_source(&self, name: Option<&ContentIdentity>) -> Option<Arc<OtherSource>> {
+        self.known(name, |name| self.0.scanned.get(&self.0.digests.get(name)?))
     }
 
     /// Gives names to what the last plan read from a directory. `name_of` yields, for a path without links,
     /// the name under which another tree has the very same content, and nothing where it can't vouch for that.
     pub fn identify(&self, name_of: &(dyn Fn(&RepoPath) -> Option<ContentIdentity> + Sync)) {
-        let unnamed = std::mem::take(&mut *self.unnamed());
+        let unnamed = std::mem::take(&mut *lock(&self.0.unnamed));
         unnamed.into_par_iter().for_each(|(path, learned)| {
             if let Some(name) = name_of(&path) {
                 self.keep(name, learned);
@@ -115,19 +243,15 @@ impl ContentMemory {
         });
     }
 
-    /// What an earlier plan read from a directory may stand there no more, so its paths name nothing now.
-    fn forget_unnamed(&self) {
-        self.unnamed().clear();
-    }
-
     fn learn(&self, path: &RepoPath, name: Option<ContentIdentity>, learned: Learned) {
         match name {
             Some(name) => self.keep(name, learned),
-            None => self.unnamed().push((path.clone(), learned)),
+            None => lock(&self.0.unnamed).push((path.clone(), learned)),
         }
     }
 
     fn keep(&self, name: ContentIdentity, learned: Learned) {
+        lock(&self.0.learned).push(name.clone());
         match learned {
             Learned::Digest(digest) => {
                 self.0.digests.insert_first(name, digest);
@@ -135,20 +259,109 @@ impl ContentMemory {
             Learned::TestHeader(file) => {
                 self.0.test_headers.insert_first(name, file);
             }
+            Learned::Text(text) => {
+                self.0.texts.insert_first(name, text);
+            }
         }
     }
+}
 
-    fn unnamed(&self) -> MutexGuard<'_, Vec<(RepoPath, Learned)>> {
-        self.0
-            .unnamed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+/// A poisoned lock is no obstacle: a value is only ever put in whole.
+fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for ContentMemory {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A tree whose short texts, such as manifests, are remembered and need not be read again.
+pub(crate) struct RememberedTexts<'tree> {
+    tree: &'tree dyn SourceTree,
+    memory: ContentMemory,
+    /// The paths of what was read as a text, of links, and of files whose mode was asked.
+    asked: Mutex<Vec<RepoPath>>,
+}
+
+impl<'tree> RememberedTexts<'tree> {
+    pub(crate) fn new(tree: &'tree dyn SourceTree, memory: ContentMemory) -> Self {
+        // What an earlier plan read from a directory may stand there no more, so its paths name nothing now.
+        lock(&memory.0.unnamed).clear();
+        Self {
+            tree,
+            memory,
+            asked: Mutex::default(),
+        }
+    }
+
+    /// The paths of what was read as a text, of links, and of files whose mode was asked.
+    pub(crate) fn into_asked(self) -> Vec<RepoPath> {
+        self.asked
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, path: &RepoPath) {
+        lock(&self.asked).push(path.clone());
+    }
+}
+
+impl SourceTree for RememberedTexts<'_> {
+    fn list(&self, directory: &RepoPath) -> Result<Listing, TreeError> {
+        self.tree.list(directory)
+    }
+
+    fn read(&self, file: &RepoPath, limit: ReadLimit) -> Result<Vec<u8>, TreeError> {
+        self.note(file);
+        let most = match limit {
+            ReadLimit::Whole => usize::MAX,
+            ReadLimit::Bytes(most) => most,
+        };
+        let known = self.memory.text(self.tree.content_identity(file).as_ref());
+        if let Some(text) = known.filter(|text| text.len() < most) {
+            return Ok(text.to_vec());
+        }
+        let content = self.tree.read(file, limit)?;
+        // What is shorter than the limit is the whole.
+        if content.len() < most && content.len() <= LONGEST_TEXT {
+            let text = Learned::Text(Arc::from(content.as_slice()));
+            let name = self.tree.lasting_identity(file);
+            self.memory.learn(file, name, text);
+        }
+        Ok(content)
+    }
+
+    fn read_into(
+        &self,
+        file: &RepoPath,
+        limit: ReadLimit,
+        content: &mut Vec<u8>,
+    ) -> Result<(), TreeError> {
+        self.tree.read_into(file, limit, content)
+    }
+
+    fn digest(&self, file: &RepoPath) -> Result<ContentDigest, TreeError> {
+        self.tree.digest(file)
+    }
+
+    fn read_link(&self, link: &RepoPath) -> Result<String, TreeError> {
+        self.note(link);
+        self.tree.read_link(link)
+    }
+
+    fn mode(&self, file: &RepoPath) -> Result<FileMode, TreeError> {
+        self.note(file);
+        self.tree.mode(file)
+    }
+
+    fn content_identity(&self, file: &RepoPath) -> Option<ContentIdentity> {
+        self.tree.content_identity(file)
+    }
+
+    fn lasting_identity(&self, file: &RepoPath) -> Option<ContentIdentity> {
+        self.tree.lasting_identity(file)
     }
 }
 
@@ -168,12 +381,27 @@ pub(crate) struct Sources<'tree> {
     digests: ConcurrentMap<RepoPath, Result<ContentDigest, TreeError>>,
     /// The way to inputs behind links.
     linked: ConcurrentMap<RepoPath, Arc<[RepoPath]>>,
+    /// The files that were read by another path than their own.
+    behind: ConcurrentMap<RepoPath, ()>,
     memory: ContentMemory,
 }
 
+/// Everything that was asked of a tree, with the answers.
+pub(crate) struct SourcesParts {
+    /// By path without links.
+    pub(crate) listings: Vec<(RepoPath, Result<Arc<Directory>, TreeError>)>,
+    pub(crate) go_files: HashMap<RepoPath, Result<GoSource, TreeError>>,
+    pub(crate) test_files: HashMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
+    pub(crate) other_files: HashMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
+    pub(crate) digests: HashMap<RepoPath, Result<ContentDigest, TreeError>>,
+    /// The paths of which anything else was asked.
+    pub(crate) others: Vec<RepoPath>,
+}
+
 /// A C, assembler or similar file: its digest, its build constraint, and what it includes.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OtherSource {
+    #[serde(with = "saved::digest_bytes")]
     pub(crate) digest: ContentDigest,
     pub(crate) constraint: ConstraintHeader,
     pub(crate) includes: Vec<Include>,
@@ -181,7 +409,6 @@ pub(crate) struct OtherSource {
 
 impl<'tree> Sources<'tree> {
     pub(crate) fn new(tree: &'tree dyn SourceTree, memory: ContentMemory) -> Self {
-        memory.forget_unnamed();
         Self {
             view: TreeView::new(tree),
             go_files: ConcurrentMap::new(),
@@ -189,8 +416,29 @@ impl<'tree> Sources<'tree> {
             other_files: ConcurrentMap::new(),
             digests: ConcurrentMap::new(),
             linked: ConcurrentMap::new(),
+            behind: ConcurrentMap::new(),
             memory,
         }
+    }
+
+    /// What was asked through this.
+    pub(crate) fn into_parts(self) -> SourcesParts {
+        SourcesParts {
+            listings: self.view.into_listings(),
+            go_files: self.go_files.into_map(),
+            test_files: self.test_files.into_map(),
+            other_files: self.other_files.into_map(),
+            digests: self.digests.into_map(),
+            others: self.behind.into_map().into_keys().collect(),
+        }
+    }
+
+    /// Notes where a file is read by another path than its own.
+    fn noted(&self, path: &RepoPath, real: RepoPath) -> RepoPath {
+        if real != *path {
+            self.behind.claim(real.clone());
+        }
+        real
     }
 
     pub(crate) fn view(&self) -> &TreeView<'tree> {
@@ -205,16 +453,13 @@ impl<'tree> Sources<'tree> {
         path: &RepoPath,
     ) -> Result<GoSource, TreeError> {
         self.go_files.get_or_insert_with(path, || {
-            self.read_go_file(&self.view.real_file(directory, entry, path)?)
+            self.read_go_file(&self.noted(path, self.view.real_file(directory, entry, path)?))
         })
     }
 
     fn read_go_file(&self, real: &RepoPath) -> Result<GoSource, TreeError> {
-        let identity = self.view.tree().content_identity(real);
-        if let Some(digest) = self.known_digest(identity.as_ref())
-            && let Some(file) = self.memory.0.parsed.get(&digest)
-        {
-            return Ok(GoSource { digest, file });
+        if let Some(source) = self.memory.go_source(self.name_of(real).as_ref()) {
+            return Ok(source);
         }
         self.with_content(real, |content| {
             let (digest, content) = match content {
@@ -230,7 +475,7 @@ impl<'tree> Sources<'tree> {
                     (self.view.tree().digest(real)?, start)
                 }
             };
-            self.memory.learn(real, identity, Learned::Digest(digest));
+            self.learn(real, Learned::Digest(digest));
             let file = match self.memory.0.parsed.get(&digest) {
                 Some(file) => file,
                 None => self
@@ -243,8 +488,13 @@ impl<'tree> Sources<'tree> {
         })
     }
 
-    fn known_digest(&self, identity: Option<&ContentIdentity>) -> Option<ContentDigest> {
-        self.memory.0.digests.get(identity?)
+    fn name_of(&self, real: &RepoPath) -> Option<ContentIdentity> {
+        self.view.tree().content_identity(real)
+    }
+
+    fn learn(&self, real: &RepoPath, learned: Learned) {
+        let name = self.view.tree().lasting_identity(real);
+        self.memory.learn(real, name, learned);
     }
 
     /// Reads as much of a test file as its header takes. Test files are no inputs, but a broken one
@@ -259,15 +509,12 @@ impl<'tree> Sources<'tree> {
             return Ok(source.file);
         }
         self.test_files.get_or_insert_with(path, || {
-            let real = self.view.real_file(directory, entry, path)?;
-            let identity = self.view.tree().content_identity(&real);
-            let known = identity.as_ref();
-            if let Some(file) = known.and_then(|name| self.memory.0.test_headers.get(name)) {
+            let real = self.noted(path, self.view.real_file(directory, entry, path)?);
+            if let Some(file) = self.memory.test_header(self.name_of(&real).as_ref()) {
                 return Ok(file);
             }
             let file = self.read_test_header(&real)?;
-            let learned = Learned::TestHeader(Arc::clone(&file));
-            self.memory.learn(&real, identity, learned);
+            self.learn(&real, Learned::TestHeader(Arc::clone(&file)));
             Ok(file)
         })
     }
@@ -296,11 +543,8 @@ impl<'tree> Sources<'tree> {
     /// Reads, hashes and scans a file that is not Go.
     pub(crate) fn other_file(&self, path: &RepoPath) -> Result<Arc<OtherSource>, TreeError> {
         self.other_files.get_or_insert_with(path, || {
-            let real = self.view.real_file_at(path)?;
-            let identity = self.view.tree().content_identity(&real);
-            if let Some(digest) = self.known_digest(identity.as_ref())
-                && let Some(source) = self.memory.0.scanned.get(&digest)
-            {
+            let real = self.noted(path, self.view.real_file_at(path)?);
+            if let Some(source) = self.memory.other_source(self.name_of(&real).as_ref()) {
                 return Ok(source);
             }
             self.with_content(&real, |content| {
@@ -309,15 +553,8 @@ impl<'tree> Sources<'tree> {
                     return Err(too_large(path));
                 };
                 let digest = ContentDigest::of(content);
-                self.memory.learn(&real, identity, Learned::Digest(digest));
-                let source = Arc::new(OtherSource {
-                    digest,
-                    constraint: c_file::parse_constraint(content),
-                    includes: c_file::includes(content)
-                        .into_iter()
-                        .map(|include| include.value)
-                        .collect(),
-                });
+                self.learn(&real, Learned::Digest(digest));
+                let source = Arc::new(scan_other(digest, content));
                 Ok(self.memory.0.scanned.insert_first(digest, source))
             })
         })
@@ -348,13 +585,12 @@ impl<'tree> Sources<'tree> {
             return Ok(source.digest);
         }
         self.digests.get_or_insert_with(path, || {
-            let real = self.view.real_file_at(path)?;
-            let identity = self.view.tree().content_identity(&real);
-            if let Some(digest) = self.known_digest(identity.as_ref()) {
+            let real = self.noted(path, self.view.real_file_at(path)?);
+            if let Some(digest) = self.memory.digest(self.name_of(&real).as_ref()) {
                 return Ok(digest);
             }
             let digest = self.view.tree().digest(&real)?;
-            self.memory.learn(&real, identity, Learned::Digest(digest));
+            self.learn(&real, Learned::Digest(digest));
             Ok(digest)
         })
     }
@@ -396,6 +632,16 @@ impl<'tree> Sources<'tree> {
             .iter()
             .map(|hop| (hop.link.as_str(), hop.target.as_str()));
         Ok(linked_digest(hops, content))
+    }
+}
+
+/// Reads what matters in a file that is not Go.
+pub(crate) fn scan_other(digest: ContentDigest, content: &[u8]) -> OtherSource {
+    let includes = c_file::includes(content).into_iter();
+    OtherSource {
+        digest,
+        constraint: c_file::parse_constraint(content),
+        includes: includes.map(|include| include.value).collect(),
     }
 }
 

@@ -70,6 +70,12 @@ pub trait SourceTree: Send + Sync {
         let _ = file;
         None
     }
+
+    /// The name under which what is read of a file now may be remembered for good. It is the
+    /// [`content_identity`](Self::content_identity) wherever nobody can write the file meanwhile.
+    fn lasting_identity(&self, file: &RepoPath) -> Option<ContentIdentity> {
+        self.content_identity(file)
+    }
 }
 
 /// How much of a file to read.

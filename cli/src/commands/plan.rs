@@ -6,12 +6,11 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Flushed, Output},
-    planning::{Comparison, Planned, plan_and_compare, plan_tree, set_threads},
+    planning::{Comparison, Following, Planned, plan_and_compare, set_threads},
     root::find_root,
-    watch::Watch,
+    watch::{Changes, Watch},
 };
 use rebake_planner::{decide::Verdict, wire::PlanDocument};
-use std::mem::ManuallyDrop;
 
 pub(crate) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
@@ -63,16 +62,12 @@ fn write(arguments: &PlanArguments, planned: &Planned, output: &mut Output) -> R
 fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     let root = find_root(arguments.tree.root.as_deref())?;
     let watch = Watch::new(&root.directory)?;
+    let mut following = Following::new(&arguments.tree, &arguments.build, &arguments.baseline);
+    let mut changes = Changes::Anything;
     let mut shown = None;
     loop {
-        match plan_tree(
-            output.talk(),
-            &arguments.tree,
-            &arguments.build,
-            &arguments.baseline,
-        ) {
+        match following.plan(output.talk(), &changes) {
             Ok(planned) => {
-                let planned = ManuallyDrop::into_inner(planned);
                 let document = PlanDocument::new(
                     &planned.plan,
                     planned.root.clone(),
@@ -92,6 +87,6 @@ fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Fai
             }
             Err(failure) => output.fail(&failure),
         }
-        watch.wait()?;
+        changes = watch.wait();
     }
 }

@@ -11,6 +11,8 @@ mod baselines;
 mod build;
 mod ci;
 mod command_line;
+#[cfg(unix)]
+mod content_cache;
 mod context;
 mod docs;
 mod exit_codes;

@@ -144,6 +144,22 @@ pub(crate) fn diagnose_unreadable(error: &TreeError) -> Diagnostic {
     }
 }
 
+/// A go.sum or go.work.sum, where there is one.
+pub(crate) struct SumFile {
+    path: RepoPath,
+    text: Result<Option<Vec<u8>>, TreeError>,
+}
+
+impl SumFile {
+    /// Reads the file of that name in a directory.
+    pub(crate) fn read(view: &TreeView<'_>, directory: &RepoPath, name: &str) -> Self {
+        Self {
+            path: directory.child(name),
+            text: read_beside(view, directory, name),
+        }
+    }
+}
+
 /// The checksums of module contents, by module and version.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleSums(HashMap<String, HashMap<String, String>>);
@@ -151,25 +167,20 @@ pub(crate) struct ModuleSums(HashMap<String, HashMap<String, String>>);
 impl ModuleSums {
     /// Adds what a go.sum or go.work.sum says; none is an empty one. The first line of a module counts: Go never
     /// reaches a later one that differs.
-    pub(crate) fn read(
-        &mut self,
-        view: &TreeView<'_>,
-        directory: &RepoPath,
-        name: &str,
-    ) -> Vec<Diagnostic> {
-        let text = match read_beside(view, directory, name) {
+    pub(crate) fn add(&mut self, file: &SumFile) -> Vec<Diagnostic> {
+        let text = match &file.text {
             Ok(None) => return Vec::new(),
             Ok(Some(text)) => text,
-            Err(error) => return vec![diagnose_unreadable(&error)],
+            Err(error) => return vec![diagnose_unreadable(error)],
         };
-        let Parsed { value, faults } = parse_go_sum(&text);
+        let Parsed { value, faults } = parse_go_sum(text);
         for sum in value {
             let sum = sum.value;
             if sum.subject == SumSubject::Zip && sum.hash.starts_with("h1:") {
                 self.insert_first(&sum);
             }
         }
-        diagnose(&directory.child(name), &faults)
+        diagnose(&file.path, &faults)
     }
 
     fn insert_first(&mut self, sum: &ModuleSum<'_>) {

@@ -13,7 +13,7 @@
 use super::{replacements::Replacements, vendor::Vendor};
 use crate::{
     diagnostic::{Code, Diagnostic, Located, Position, Severity, limit_alike},
-    discover::manifest::{self, Manifest, ModuleSums},
+    discover::manifest::{self, Manifest, ModuleSums, SumFile},
     go_version::GoVersion,
     module_version::compare_versions,
     parse::go_mod::{
@@ -24,6 +24,7 @@ use crate::{
     tree::{EntryKind, TreeErrorKind, view::TreeView},
 };
 use foldhash::{HashMap, HashMapExt as _, HashSet};
+use rayon::prelude::*;
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
@@ -268,7 +269,7 @@ impl BuildList {
         let mut problems = manifest::diagnose(&main.path(), &main.faults);
         problems.extend(unknown_godebug(&main.path(), &main.go_mod.godebug));
         let mut sums = ModuleSums::default();
-        problems.extend(sums.read(view, &main.directory, "go.sum"));
+        problems.extend(sums.add(&SumFile::read(view, &main.directory, "go.sum")));
         let mut replacements = Replacements::default();
         problems.extend(replacements.add_module(&main));
         let passes = if at_least(main.go_line(), PRUNED_SINCE) {
@@ -316,7 +317,11 @@ impl BuildList {
             .as_ref()
             .map_or("1.18", |go| go.value.as_str())
             .to_owned();
-        for used in &used {
+        let sum_files: Vec<SumFile> = used
+            .par_iter()
+            .map(|used| SumFile::read(view, &used.value, "go.sum"))
+            .collect();
+        for (used, sum_file) in used.iter().zip(&sum_files) {
             let Some(member) = manifest_of(&used.value) else {
                 problems.push(error_at(
                     Code::MissingModule,
@@ -339,7 +344,7 @@ impl BuildList {
                     used.position,
                 ));
             }
-            problems.extend(sums.read(view, &member.directory, "go.sum"));
+            problems.extend(sums.add(sum_file));
             let module_path = member.module_path().to_owned();
             if let Some(other) = members.insert(module_path.clone(), member) {
                 problems.push(error_at(
@@ -353,7 +358,7 @@ impl BuildList {
                 ));
             }
         }
-        problems.extend(sums.read(view, &directory, "go.work.sum"));
+        problems.extend(sums.add(&SumFile::read(view, &directory, "go.work.sum")));
         let mut replacements = Replacements::default();
         problems.extend(replacements.add_workspace(&directory, &go_work, &members));
         for member in members.values() {

@@ -12,6 +12,7 @@ use nom::{
     character::complete::char,
     combinator::{map, recognize},
 };
+use serde::{Deserialize, Serialize};
 
 /// As many operands as the toolchain accepts in one expression.
 const LARGEST_EXPRESSION: usize = 1000;
@@ -20,7 +21,7 @@ const LARGEST_EXPRESSION: usize = 1000;
 const LARGEST_PLUS_BUILD: usize = 100;
 
 /// A build constraint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Constraint {
     /// A tag that must be set.
     Tag(String),

@@ -16,11 +16,12 @@ use crate::{
     diagnostic::{Code, Fault, Located, Position, Severity},
     parse::constraint::{self, Constraint},
 };
+use serde::{Deserialize, Serialize};
 
 /// What the build reads in a Go file, whatever the platform.
 ///
 /// Source: go/build/read.go (`readGoInfo`), go/build/build.go (`matchFile`, `parseFileHeader`, `saveCgo`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoFile {
     /// How far the header could be read.
     pub state: HeaderState,
@@ -41,7 +42,7 @@ pub struct GoFile {
 }
 
 /// How far a Go file's header could be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HeaderState {
     /// The package clause and all imports.
     Complete,
@@ -53,7 +54,7 @@ pub enum HeaderState {
 }
 
 /// The build constraint in a file's leading comments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConstraintHeader {
     /// None: the file is built wherever its name allows.
     Absent,
@@ -64,7 +65,7 @@ pub enum ConstraintHeader {
 }
 
 /// What the comment above `import "C"` says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CgoPreamble {
     /// `#cgo` lines, in order.
     pub directives: Vec<Located<CgoDirective>>,
@@ -73,7 +74,7 @@ pub struct CgoPreamble {
 }
 
 /// One `#cgo [conditions] NAME: arguments` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CgoDirective {
     /// The alternatives before the name: the line counts when there are none or any of them holds.
     pub conditions: Vec<Constraint>,
@@ -97,7 +98,7 @@ impl CgoDirective {
 }
 
 /// What a `#cgo` line sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CgoVariable {
     /// Flags of the C compiler.
     CFlags,
@@ -114,7 +115,7 @@ pub enum CgoVariable {
 }
 
 /// The target of a C or assembler `#include`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Include {
     /// How it is written.
     pub form: IncludeForm,
@@ -123,7 +124,7 @@ pub struct Include {
 }
 
 /// How an `#include` is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum IncludeForm {
     /// `"x.h"`: looked for beside the including file first.
     Quoted,

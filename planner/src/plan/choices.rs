@@ -3,7 +3,7 @@
 //! In: [`PlanOptions`] and a [`Config`]. Out: the build contexts and flags of a service. It must never take
 //! anything from the machine.
 
-use super::PlanOptions;
+use super::{PlanOptions, stages::Observed};
 use crate::{
     concurrent_map::ConcurrentMap,
     config::{BuildSettings, Config, DeclaredService, RecipeSettings, Rule, ServiceGroups},
@@ -23,6 +23,7 @@ pub(super) struct Choices {
     pub(super) declared: Vec<DeclaredService>,
     pub(super) rules: Vec<Located<Rule>>,
     pub(super) groups: ServiceGroups,
+    pub(super) observed: Observed,
     /// The caller's choices, which win.
     command: BuildSettings,
     by_directory: HashMap<RepoPath, BuildSettings>,
@@ -52,6 +53,7 @@ impl Choices {
             declared: config.declared_services(),
             rules: config.rules.clone(),
             groups: config.groups.clone(),
+            observed: Observed(options.observer.clone()),
             command: BuildSettings {
                 platforms: (!options.platforms.is_empty()).then(|| options.platforms.clone()),
                 cgo: options.cgo,

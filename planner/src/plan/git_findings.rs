@@ -7,7 +7,7 @@
 //! **Known gap**: an input that is a link is not followed, so a pointer behind it is found only where its target is
 //! an input, too.
 
-use super::Plan;
+use super::{Plan, PlannedImage};
 use crate::{
     diagnostic::{Code, Diagnostic, Severity},
     file_kind::FileKind,
@@ -52,13 +52,14 @@ pub fn inspect_commit(tree: &GitTree, plan: &mut Plan) {
         let message = "this input is a Git LFS pointer, as a commit never holds the content; plan from a checkout with `git lfs pull`";
         findings.report(Code::LfsPointer, message.to_owned(), path);
     }
-    plan.add_diagnostics(findings.found);
+    let found = findings.found;
+    plan.add_diagnostics(found);
 }
 
 /// Adds to a plan of a directory what git knows of its inputs. `state` must be of the root that was planned.
 pub fn inspect_work_tree(state: &WorkTreeState, plan: &mut Plan) {
     let mut findings = InputFindings::about(plan);
-    let paths: Vec<RepoPath> = findings.services.keys().cloned().collect();
+    let paths = findings.paths();
     let mut tracked = Vec::new();
     for path in &paths {
         if state.is_tracked(path) {
@@ -91,7 +92,33 @@ pub fn inspect_work_tree(state: &WorkTreeState, plan: &mut Plan) {
             }
         }
     }
-    plan.add_diagnostics(findings.found);
+    let found = findings.found;
+    plan.add_diagnostics(found);
+}
+
+/// Whether what git knows of a plan's inputs is the same after some of them were edited, in a tree whose index and
+/// attributes are as they were.
+pub fn findings_stay(state: &WorkTreeState, plan: &Plan, edited: &[RepoPath]) -> bool {
+    let was_found = |path: &RepoPath| {
+        plan.diagnostics.iter().any(|found| {
+            let of_content = matches!(found.code, Code::LfsPointer | Code::FilteredContent);
+            of_content && found.path.as_ref() == Some(path)
+        })
+    };
+    let Ok(disk) = state.root_on_disk() else {
+        return false;
+    };
+    let is_pointer = |path: &RepoPath| {
+        let start = disk.read(path, ReadLimit::Bytes(LONGEST_POINTER + 1));
+        start.is_ok_and(|start| is_lfs_pointer(&start))
+    };
+    let has_no_filter = state
+        .checkout_filters(edited)
+        .is_ok_and(|filters| filters.is_empty());
+    has_no_filter
+        && !edited
+            .iter()
+            .any(|path| was_found(path) || is_pointer(path))
 }
 
 /// The inputs whose bytes on disk are not what the build should see, or not the commit's.
@@ -157,29 +184,47 @@ fn converted(filter: &CheckoutFilter) -> String {
 }
 
 /// Findings about inputs, as they are collected.
-struct InputFindings {
-    /// The files that enter a key by their bytes, with the services that they enter.
-    services: BTreeMap<RepoPath, Vec<String>>,
+struct InputFindings<'plan> {
+    images: &'plan [PlannedImage],
     found: Vec<Diagnostic>,
 }
 
-impl InputFindings {
-    fn about(plan: &Plan) -> Self {
-        let mut services: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
-        for image in &plan.images {
-            let name = image.inputs.service.as_str();
-            let files = image.inputs.files.iter();
-            for file in files.filter(|file| file.kind != FileKind::Manifest) {
-                let services = services.entry(file.path.clone()).or_default();
-                if services.last().is_none_or(|last| last != name) {
-                    services.push(name.to_owned());
-                }
-            }
-        }
+impl<'plan> InputFindings<'plan> {
+    fn about(plan: &'plan Plan) -> Self {
         Self {
-            services,
+            images: &plan.images,
             found: Vec::new(),
         }
+    }
+
+    /// The files that enter a key by their bytes, sorted.
+    fn paths(&self) -> Vec<RepoPath> {
+        let files = self.images.iter().flat_map(|image| &image.inputs.files);
+        let paths: foldhash::HashSet<&RepoPath> = files
+            .filter(|file| file.kind != FileKind::Manifest)
+            .map(|file| &file.path)
+            .collect();
+        let mut paths: Vec<RepoPath> = paths.into_iter().cloned().collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    /// The services whose keys a file enters by its bytes.
+    fn services_of(&self, path: &RepoPath) -> Vec<String> {
+        let mut services: Vec<String> = Vec::new();
+        for image in self.images {
+            let files = &image.inputs.files;
+            let first = files.partition_point(|file| file.path < *path);
+            let is_input = files[first..]
+                .iter()
+                .take_while(|file| file.path == *path)
+                .any(|file| file.kind != FileKind::Manifest);
+            let name = image.inputs.service.as_str();
+            if is_input && services.last().is_none_or(|last| last != name) {
+                services.push(name.to_owned());
+            }
+        }
+        services
     }
 
     fn report(&mut self, code: Code, message: String, path: &RepoPath) {
@@ -189,7 +234,7 @@ impl InputFindings {
             message,
             path: Some(path.clone()),
             position: None,
-            services: self.services.get(path).cloned().unwrap_or_default(),
+            services: self.services_of(path),
         });
     }
 }

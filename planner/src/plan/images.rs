@@ -12,6 +12,7 @@ use super::{
         CycleProblems, Findings, go_version_problems, not_a_program, possible_back_edges,
         unknown_back_edge, unusable_main_path,
     },
+    stages::Stage,
 };
 use crate::{
     config::DeclaredFiles,
@@ -125,7 +126,8 @@ fn plan_group(
             .iter()
             .map(|(path, local)| (path.clone(), local.clone())),
     );
-    let graph = Arc::new(loader.load(&starts));
+    let observed = &choices.observed;
+    let graph = observed.during(Stage::Graph, || Arc::new(loader.load(&starts)));
     let back_edges: Vec<Arc<Package>> = {
         let mut reached = BTreeMap::new();
         for import_path in back_edge_starts.keys() {
@@ -138,7 +140,9 @@ fn plan_group(
     let version_problems = go_version_problems(group.list, &group.context);
     let cycle_problems = CycleProblems::of(&graph);
     let back_edge_note = possible_back_edges(group.list);
-    let package_files = PackageFiles::hash(sources, graph.packages());
+    let package_files = observed.during(Stage::Hash, || {
+        PackageFiles::hash(sources, graph.packages())
+    });
     let collection = Collection {
         sources,
         list: group.list,
@@ -151,13 +155,18 @@ fn plan_group(
         rules,
     };
     let dependency_keys = DependencyKeys::default();
+    let keys = |inputs: &ImageInputs| {
+        observed.during(Stage::Hash, || image_keys_with(inputs, &dependency_keys))
+    };
     group
         .services
         .par_iter()
         .map(|service| {
             let flags = choices.build_flags(&service.directory);
             let recipe = choices.recipe(&service.directory, &group.context);
-            let (inputs, mut problems) = collect_inputs(&collection, service, &flags, &recipe);
+            let (inputs, mut problems) = observed.during(Stage::Inputs, || {
+                collect_inputs(&collection, service, &flags, &recipe)
+            });
             problems.extend(version_problems.iter().cloned());
             problems.extend(cycle_problems.reached_from(&graph, &service.main));
             problems.extend(not_a_program(&graph, service));
@@ -186,7 +195,7 @@ fn plan_group(
                 Some(dockerfile) => own_dockerfile(&dockerfile.value, &service.files, Some(go)),
                 None => Origin::Go(go),
             };
-            finished(inputs, problems, &graph, origin, rules, &dependency_keys)
+            finished(inputs, problems, &graph, origin, rules, &keys)
         })
         .collect()
 }
@@ -206,7 +215,7 @@ fn finished(
     graph: &Arc<PackageGraph>,
     origin: Origin,
     rules: &RuleFiles,
-    dependency_keys: &DependencyKeys,
+    keys: &dyn Fn(&ImageInputs) -> ImageKeys,
 ) -> (PlannedImage, Vec<Diagnostic>) {
     problems.extend_from_slice(rules.doubts_of(&inputs.service));
     problems.extend(rules.without_effect(&inputs.files));
@@ -218,9 +227,7 @@ fn finished(
     doubts.sort_unstable();
     doubts.dedup();
     let image = PlannedImage {
-        keys: doubts
-            .is_empty()
-            .then(|| image_keys_with(&inputs, dependency_keys)),
+        keys: doubts.is_empty().then(|| keys(&inputs)),
         inputs,
         doubts,
         tag: None,
@@ -239,7 +246,8 @@ fn plan_dockerfile_services(
     rules: &RuleFiles,
 ) -> Vec<(PlannedImage, Vec<Diagnostic>)> {
     let graph = Arc::new(PackageGraph::default());
-    let dependency_keys = &DependencyKeys::default();
+    let dependency_keys = DependencyKeys::default();
+    let keys = &|inputs: &ImageInputs| image_keys_with(inputs, &dependency_keys);
     let services = discovered.dockerfile_services.iter();
     services
         .flat_map(|service| {
@@ -252,7 +260,7 @@ fn plan_dockerfile_services(
             let origin = dockerfile.map_or(Origin::Gone, |dockerfile| {
                 own_dockerfile(&dockerfile.value, &service.files, None)
             });
-            finished(inputs, problems, &graph, origin, rules, dependency_keys)
+            finished(inputs, problems, &graph, origin, rules, keys)
         })
         .collect()
 }

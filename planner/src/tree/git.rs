@@ -21,6 +21,7 @@ mod objects;
 mod repository;
 mod staged;
 mod status;
+mod tracked_files;
 mod tree;
 mod work_tree;
 
@@ -33,6 +34,7 @@ pub(crate) use lfs::LONGEST_POINTER;
 pub use lfs::is_lfs_pointer;
 pub use repository::{CommitId, MergeBaseError, Repository, RepositoryError, RevisionError};
 pub use status::{Change, ChangeKind};
+pub use tracked_files::TrackedFiles;
 pub use tree::GitTree;
 pub(crate) use work_tree::StagedFile;
 pub use work_tree::{WorkTreeError, WorkTreeState};

@@ -118,6 +118,15 @@ impl<'t> TreeView<'t> {
         self.tree
     }
 
+    /// Every directory that was listed, by its path without links, in no order.
+    pub(crate) fn into_listings(self) -> Vec<(RepoPath, Result<Arc<Directory>, TreeError>)> {
+        let shards = self.listed.into_iter();
+        shards
+            .flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .filter_map(|(path, listed)| Some((path, listed.get()?.clone())))
+            .collect()
+    }
+
     /// The directory at this path, through links where there are any; nothing when nothing is there
     /// or it is not a directory.
     ///

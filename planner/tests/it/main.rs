@@ -13,6 +13,7 @@ mod declared;
 mod doubt;
 mod emission;
 mod files;
+mod following;
 #[cfg(unix)]
 mod hostile_disk;
 mod lints;

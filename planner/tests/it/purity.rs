@@ -23,7 +23,7 @@ use std::{
 };
 
 /// Every sample tree, with the options under which it says most.
-fn samples() -> Vec<(String, Vec<Entry>, Vec<PlanOptions>)> {
+pub(crate) fn samples() -> Vec<(String, Vec<Entry>, Vec<PlanOptions>)> {
     let mut samples: Vec<_> = cases()
         .expect("all cases are well-formed")
         .into_iter()
@@ -62,7 +62,7 @@ fn options_of(case: &Case) -> Vec<PlanOptions> {
         .collect()
 }
 
-fn in_memory(entries: &[Entry]) -> MemoryTree {
+pub(crate) fn in_memory(entries: &[Entry]) -> MemoryTree {
     let mut tree = MemoryTree::new();
     for entry in entries {
         tree = match &entry.content {

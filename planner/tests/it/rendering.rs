@@ -35,15 +35,19 @@ pub(crate) fn sound_but<'a>(changes: impl IntoIterator<Item = (&'a str, &'a str)
 
 /// Everything that programs can read of a plan, as one text.
 pub(crate) fn documents(tree: &dyn SourceTree, options: &PlanOptions) -> String {
-    let plan = match plan(tree, options) {
-        Ok(plan) => plan,
-        Err(error) => return format!("{error:?}"),
-    };
+    match plan(tree, options) {
+        Ok(plan) => documents_of(&plan),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+/// Everything that programs can read of a plan that is there, as one text.
+pub(crate) fn documents_of(plan: &Plan) -> String {
     let root = Root::without_version_control;
     [
-        serde_json::to_string_pretty(&PlanDocument::new(&plan, root(), None)),
-        serde_json::to_string_pretty(&InputsDocument::new(&plan, root())),
-        serde_json::to_string_pretty(&GraphDocument::new(&plan, root(), None)),
+        serde_json::to_string_pretty(&PlanDocument::new(plan, root(), None)),
+        serde_json::to_string_pretty(&InputsDocument::new(plan, root())),
+        serde_json::to_string_pretty(&GraphDocument::new(plan, root(), None)),
     ]
     .map(|document| document.expect("documents serialise"))
     .join("\n")

@@ -12,10 +12,10 @@
 
 use crate::path::RepoPath;
 use crate::tree::{TreeError, TreeErrorKind};
+use foldhash::{HashMap, HashMapExt as _};
 use gix::attrs::StateRef;
 use gix::bstr::{BStr, ByteSlice as _};
 pub(super) use gix::glob::pattern::Case;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -130,19 +130,32 @@ struct Rules {
 }
 
 /// Reads an attribute file by its path from the top; nothing where there is none.
-type ReadFile<'a> = dyn Fn(&RepoPath) -> Result<Option<Vec<u8>>, TreeError> + 'a;
+type ReadFile<'a> = dyn Fn(&RepoPath) -> Result<Option<Vec<u8>>, TreeError> + Sync + 'a;
 
 /// All attribute files of one tree, each read once.
 pub(super) struct AttributeFiles<'a> {
     read: &'a ReadFile<'a>,
     case: Case,
+    rules: KnownRules,
+    /// The directory of the file that was asked about last, and what counts there: neighbours follow each other.
+    last: Option<(String, Arc<Chain>)>,
+}
+
+/// What was read of attribute files, to be used again while they are as they were.
+#[derive(Default)]
+pub(super) struct KnownRules {
     /// Index by name: the attributes, then the macros.
     ids: HashMap<String, usize>,
     /// What each macro stands for, last first.
     macros: Vec<Vec<Assignment>>,
     info: Rules,
     directories: HashMap<RepoPath, Arc<Rules>>,
+    /// What counts for the files of a directory.
+    chains: HashMap<RepoPath, Arc<Chain>>,
 }
+
+/// The rules of the directories above a file, the nearest first. Directories without rules are left out.
+type Chain = Vec<(RepoPath, Arc<Rules>)>;
 
 impl<'a> AttributeFiles<'a> {
     /// `info` is the content of `info/attributes`, which comes before all other files.
@@ -151,28 +164,33 @@ impl<'a> AttributeFiles<'a> {
         info: Option<&[u8]>,
         case: Case,
     ) -> Result<Self, TreeError> {
-        let mut files = Self {
-            read,
-            case,
-            ids: NAMES
-                .iter()
-                .enumerate()
-                .map(|(id, name)| ((*name).to_owned(), id))
-                .collect(),
-            macros: Vec::new(),
-            info: Rules::default(),
-            directories: HashMap::new(),
-        };
+        let mut files = Self::with_rules(read, case, KnownRules::default());
+        let names = NAMES.iter().enumerate();
+        files.rules.ids = names.map(|(id, name)| ((*name).to_owned(), id)).collect();
         let top = read_limited(read, &RepoPath::root())?;
         let info = info.unwrap_or_default();
         // Macros may stand at the top and in `info/attributes` only; later definitions win.
         files.define_macros(b"[attr]binary -diff -merge -text");
         files.define_macros(&top);
         files.define_macros(info);
-        files.info = files.parse(info);
+        files.rules.info = files.parse(info);
         let top = Arc::new(files.parse(&top));
-        files.directories.insert(RepoPath::root(), top);
+        files.rules.directories.insert(RepoPath::root(), top);
         Ok(files)
+    }
+
+    /// The same files as before, of which some are read already.
+    pub(super) fn with_rules(read: &'a ReadFile<'a>, case: Case, rules: KnownRules) -> Self {
+        Self {
+            read,
+            case,
+            rules,
+            last: None,
+        }
+    }
+
+    pub(super) fn into_rules(self) -> KnownRules {
+        self.rules
     }
 
     /// The conversions of these files, given below `root`, with the paths as they were given.
@@ -226,10 +244,19 @@ impl<'a> AttributeFiles<'a> {
         let mut found: HashMap<usize, &State> = HashMap::new();
         let whole = path.as_tree_str();
         let chain = self.chain(path)?;
-        apply(&self.info, whole, self.case, &self.macros, &mut found);
-        for (directory, rules) in &chain {
+        if chain.is_empty() && self.rules.info.lines.is_empty() {
+            return Ok(std::array::from_fn(|_| None));
+        }
+        apply(
+            &self.rules.info,
+            whole,
+            self.case,
+            &self.rules.macros,
+            &mut found,
+        );
+        for (directory, rules) in &*chain {
             let relative = path.strip_prefix(directory).unwrap_or(whole);
-            apply(rules, relative, self.case, &self.macros, &mut found);
+            apply(rules, relative, self.case, &self.rules.macros, &mut found);
         }
         Ok(std::array::from_fn(|id| {
             found
@@ -239,17 +266,36 @@ impl<'a> AttributeFiles<'a> {
         }))
     }
 
-    /// The rules of the directories above a path, the nearest first. Directories without rules are left out.
-    fn chain(&mut self, path: &RepoPath) -> Result<Vec<(RepoPath, Arc<Rules>)>, TreeError> {
+    fn chain(&mut self, path: &RepoPath) -> Result<Arc<Chain>, TreeError> {
+        let text = path.as_tree_str();
+        let above = text.rsplit_once('/').map_or("", |(above, _)| above);
+        if let Some((last, chain)) = &self.last
+            && *last == above
+        {
+            return Ok(Arc::clone(chain));
+        }
+        let chain = self.chain_of(path)?;
+        self.last = Some((above.to_owned(), Arc::clone(&chain)));
+        Ok(chain)
+    }
+
+    fn chain_of(&mut self, path: &RepoPath) -> Result<Arc<Chain>, TreeError> {
+        let Some(parent) = path.parent() else {
+            return Ok(Arc::default());
+        };
+        if let Some(chain) = self.rules.chains.get(&parent) {
+            return Ok(Arc::clone(chain));
+        }
         let mut chain = Vec::new();
-        let mut at = path.parent();
+        let mut at = Some(parent.clone());
         while let Some(directory) = at {
-            let rules = match self.directories.get(&directory) {
+            let rules = match self.rules.directories.get(&directory) {
                 Some(rules) => Arc::clone(rules),
                 None => {
                     let content = read_limited(self.read, &directory)?;
                     let rules = Arc::new(self.parse(&content));
-                    self.directories
+                    self.rules
+                        .directories
                         .insert(directory.clone(), Arc::clone(&rules));
                     rules
                 }
@@ -259,6 +305,8 @@ impl<'a> AttributeFiles<'a> {
                 chain.push((directory, rules));
             }
         }
+        let chain = Arc::new(chain);
+        self.rules.chains.insert(parent, Arc::clone(&chain));
         Ok(chain)
     }
 
@@ -267,20 +315,22 @@ impl<'a> AttributeFiles<'a> {
             let gix::attrs::parse::Kind::Macro(name) = kind else {
                 continue;
             };
-            let id = match self.ids.get(name.as_str()) {
+            let id = match self.rules.ids.get(name.as_str()) {
                 // A macro by the name of an attribute that counts would be both; git allows no such thing
                 // for the attributes it knows.
                 Some(id) if *id < NAMES.len() => continue,
                 Some(id) => *id,
                 None => {
-                    let id = NAMES.len() + self.macros.len();
-                    self.macros.push(Vec::new());
-                    self.ids.insert(name.as_str().to_owned(), id);
+                    let id = NAMES.len() + self.rules.macros.len();
+                    self.rules.macros.push(Vec::new());
+                    self.rules.ids.insert(name.as_str().to_owned(), id);
                     id
                 }
             };
             let meaning = self.assignments(assignments);
-            if let (Some(slot), Some(meaning)) = (self.macros.get_mut(id - NAMES.len()), meaning) {
+            if let (Some(slot), Some(meaning)) =
+                (self.rules.macros.get_mut(id - NAMES.len()), meaning)
+            {
                 *slot = meaning;
             }
         }
@@ -309,7 +359,7 @@ impl<'a> AttributeFiles<'a> {
         let mut found = Vec::new();
         for assignment in line {
             let assignment = assignment.ok()?;
-            let Some(id) = self.ids.get(assignment.name.as_str()) else {
+            let Some(id) = self.rules.ids.get(assignment.name.as_str()) else {
                 continue;
             };
             let state = match assignment.state {

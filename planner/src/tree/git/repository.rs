@@ -9,7 +9,7 @@ use super::objects::{Completeness, Objects};
 use super::tree::GitTree;
 use super::work_tree::WorkTreeState;
 use crate::path::RepoPath;
-use crate::tree::{TreeError, TreeErrorKind};
+use crate::tree::{ContentIdentity, TreeError, TreeErrorKind};
 use camino::{Utf8Path, Utf8PathBuf};
 use gix::ObjectId;
 use gix::bstr::BStr;
@@ -362,6 +362,12 @@ impl Repository {
     /// When the directory is not in the work tree, and as for [`WorkTreeState::read`].
     pub fn work_tree_state(&self, directory: &Utf8Path) -> Result<WorkTreeState, GitError> {
         Ok(WorkTreeState::read(self, &self.root_at(directory)?)?)
+    }
+
+    /// The length of a content that a tree of this repository names; nothing where it can't be had.
+    pub fn content_length(&self, name: &ContentIdentity) -> Option<u64> {
+        self.objects
+            .size(ObjectId::try_from(&*name.0).ok().as_ref()?)
     }
 
     fn root_at(&self, directory: &Utf8Path) -> Result<RepoPath, RepositoryError> {

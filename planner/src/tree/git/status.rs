@@ -77,6 +77,14 @@ impl Change {
 
 pub(super) fn changes(state: &WorkTreeState) -> Result<Vec<Change>, WorkTreeError> {
     let entries: Vec<&gix::index::Entry> = state.entries().collect();
+    changes_of(state, &entries)
+}
+
+/// What differs of some entries.
+pub(super) fn changes_of(
+    state: &WorkTreeState,
+    entries: &[&gix::index::Entry],
+) -> Result<Vec<Change>, WorkTreeError> {
     let top_level = look_up::TopLevel::open(state);
     let verdicts: Vec<(&gix::index::Entry, Verdict)> = entries
         .par_chunks(CHUNK)
@@ -116,6 +124,23 @@ pub(super) fn changes(state: &WorkTreeState) -> Result<Vec<Change>, WorkTreeErro
         })?;
     }
     Ok(changes)
+}
+
+/// Whether a file stands on disk just as when git looked, so that nobody can have written it since.
+pub(super) fn is_settled(state: &WorkTreeState, entry: &gix::index::Entry) -> bool {
+    let path = entry.path(&state.index);
+    let options = stat_options(state, entry);
+    let top_level = look_up::TopLevel::open(state);
+    is_clean(path)
+        && !is_racy(state, entry, options)
+        && Directories::new(&top_level)
+            .look_up(path)
+            .is_ok_and(|found| {
+                found.is_some_and(|found| {
+                    has_kind(state, entry.mode, found.kind)
+                        && entry.stat.matches(&found.stat, options)
+                })
+            })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

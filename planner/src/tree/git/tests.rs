@@ -5,5 +5,7 @@ mod filters;
 #[cfg(unix)]
 mod plans;
 mod sandbox;
+#[cfg(unix)]
+mod saved;
 mod stores;
 mod work_trees;

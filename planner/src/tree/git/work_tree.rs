@@ -9,11 +9,12 @@
 //! (`assume-unchanged`, `skip-worktree`) do not hide them here.
 
 use super::attributes::{
-    AttributeFiles, AutomaticConversion, Case, CheckoutFilter, LineEnd, LineEndings, below,
+    AttributeFiles, AutomaticConversion, Case, CheckoutFilter, KnownRules, LineEnd, LineEndings,
+    below,
 };
 use super::objects::NodeKind;
 use super::repository::{CommitId, Repository, RevisionError, reason};
-use super::status::Change;
+use super::status::{Change, ChangeKind};
 use super::tree::{GitTree, LONGEST_PATH, blob_identity};
 use super::{staged, status};
 use crate::path::RepoPath;
@@ -21,9 +22,10 @@ use crate::tree::disk::DiskTree;
 use crate::tree::{ContentIdentity, ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
 use camino::{Utf8Path, Utf8PathBuf};
 use gix::bstr::{BStr, ByteSlice as _};
-use gix::index::entry::Mode;
+use gix::index::entry::{Mode, Stage};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Deeper nests of submodules are not looked into.
 const DEEPEST_SUBMODULE: usize = 32;
@@ -42,6 +44,8 @@ pub struct WorkTreeState {
     changes: Result<Vec<Change>, WorkTreeError>,
     /// Files in directories that a sparse index holds as one entry, from the top level.
     sparse: BTreeSet<RepoPath>,
+    /// What was read of attribute files.
+    rules: Mutex<Option<KnownRules>>,
     /// The submodules below the root, by their path from the root; without a state where there is no
     /// checkout of them.
     pub(super) submodules: Vec<(RepoPath, Option<Self>)>,
@@ -160,6 +164,7 @@ impl WorkTreeState {
             head: repository.head()?,
             changes: Ok(Vec::new()),
             sparse: BTreeSet::new(),
+            rules: Mutex::default(),
             submodules: Vec::new(),
         };
         state.read_sparse_directories()?;
@@ -239,6 +244,36 @@ impl WorkTreeState {
         Ok(paths)
     }
 
+    /// Looks again at files of the root that may have been edited since this was read, the index not. Nothing where only
+    /// reading everything again can tell, as with submodules and conflicts; this state is then of no use any more.
+    pub fn look_again(&mut self, paths: &[RepoPath]) -> Option<()> {
+        let mut entries = Vec::new();
+        for path in paths {
+            if self.submodule_of(path).is_some() {
+                return None;
+            }
+            let from_top = below(&self.root, path);
+            let Some(entry) = self.index.entry_by_path(BStr::new(from_top.as_tree_str())) else {
+                continue;
+            };
+            if entry.stage() != Stage::Unconflicted || entry.mode == Mode::COMMIT {
+                return None;
+            }
+            entries.push(entry);
+        }
+        let found = status::changes_of(self, &entries).ok()?;
+        let mut changes = std::mem::replace(&mut self.changes, Ok(Vec::new())).ok()?;
+        let again: BTreeSet<&str> = paths.iter().map(RepoPath::as_tree_str).collect();
+        changes.retain(|change| {
+            change.kind == ChangeKind::Staged || !again.contains(change.path.as_str())
+        });
+        changes.extend(found);
+        changes.sort_unstable();
+        changes.dedup();
+        self.changes = Ok(changes);
+        Some(())
+    }
+
     /// The name that a commit's tree has for what stands in this file on disk, so that it need not be read there again.
     /// Nothing where the file differs from the index, or has another length than the blob, as after a conversion.
     pub fn content_identity(&self, path: &RepoPath) -> Option<ContentIdentity> {
@@ -274,7 +309,7 @@ impl WorkTreeState {
         Some(StagedFile(entry))
     }
 
-    fn is_unchanged(&self, path: &RepoPath) -> bool {
+    pub(super) fn is_unchanged(&self, path: &RepoPath) -> bool {
         self.changes.as_ref().is_ok_and(|changes| {
             let found = changes.binary_search_by(|change| (*change.path).cmp(path.as_tree_str()));
             found.is_err()
@@ -362,11 +397,28 @@ impl WorkTreeState {
                 _ => Err(error),
             },
         };
-        let info = self.repository.objects().with_repository(|repository| {
-            std::fs::read(repository.common_dir().join("info/attributes")).ok()
-        });
-        let mut files = AttributeFiles::new(&read, info.as_deref(), self.settings.case)?;
-        use_it(&mut files)
+        let mut files = match self.lend_rules() {
+            Some(rules) => AttributeFiles::with_rules(&read, self.settings.case, rules),
+            None => {
+                let info = self.repository.objects().with_repository(|repository| {
+                    std::fs::read(repository.common_dir().join("info/attributes")).ok()
+                });
+                AttributeFiles::new(&read, info.as_deref(), self.settings.case)?
+            }
+        };
+        let result = use_it(&mut files);
+        *self.rules() = Some(files.into_rules());
+        result
+    }
+
+    /// What was read of attribute files already. Whoever asks meanwhile reads for himself.
+    fn lend_rules(&self) -> Option<KnownRules> {
+        self.rules().take()
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Option<KnownRules>> {
+        // A poisoned lock is no obstacle: rules are only ever put in whole.
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_from_index(&self, file: &RepoPath) -> Result<Option<Vec<u8>>, TreeError> {

@@ -1,0 +1,189 @@
+//! Plans that follow the edits of a directory.
+//!
+//! In: what was typed, and what changed since the last plan. Out: a [`Planned`], as a fresh plan would answer. Where an
+//! edit leaves everything but digests as it was, nothing else is worked out again; where that is in doubt, everything is.
+
+use super::{Comparison, Current, Planned, Side, options, plan_tree};
+use crate::{
+    arguments::{BaselineArguments, BuildArguments, TreeArguments},
+    failure::Failure,
+    progress::{Progress, Talk},
+    root::{find_root, standpoint_in},
+    watch::Changes,
+};
+use camino::Utf8PathBuf;
+use rebake_planner::{
+    path::RepoPath,
+    plan::{BaselineImage, Followed, Foundations, FoundationsKept, findings_stay},
+    tree::{disk::DiskTree, git::GitTree},
+    wire::Baseline,
+};
+use std::{mem::ManuallyDrop, time::Instant};
+
+/// A plan that is made again and again.
+pub(crate) struct Following<'a> {
+    tree: &'a TreeArguments,
+    build: &'a BuildArguments,
+    baseline: &'a BaselineArguments,
+    held: Option<Held>,
+}
+
+/// The last plan with all that it rests on.
+struct Held {
+    /// With the plan before it was compared.
+    current: Current,
+    foundations: Foundations,
+    source: DiskTree,
+    base: Option<Base>,
+    directory: Utf8PathBuf,
+    name: String,
+}
+
+/// The commit with which is compared.
+struct Base {
+    baseline: Baseline,
+    tree: GitTree,
+    images: Vec<BaselineImage>,
+}
+
+impl<'a> Following<'a> {
+    /// Follows what the arguments name.
+    pub(crate) fn new(
+        tree: &'a TreeArguments,
+        build: &'a BuildArguments,
+        baseline: &'a BaselineArguments,
+    ) -> Self {
+        Self {
+            tree,
+            build,
+            baseline,
+            held: None,
+        }
+    }
+
+    /// The plan after these changes.
+    pub(crate) fn plan(&mut self, talk: Talk, changes: &Changes) -> Result<Planned, Failure> {
+        let started = Instant::now();
+        if let (Changes::Of(paths), Some(mut held)) = (changes, self.held.take())
+            && held.follow(paths)
+            && let Some(planned) = held.planned(started)
+        {
+            self.held = Some(held);
+            return Ok(planned);
+        }
+        // A commit stands still, and with a file there is little to gain.
+        if self.tree.head.is_some() || self.baseline.baseline.is_some() {
+            let planned = plan_tree(talk, self.tree, self.build, self.baseline)?;
+            return Ok(ManuallyDrop::into_inner(planned));
+        }
+        self.plan_anew(talk, started)
+    }
+
+    fn plan_anew(&mut self, talk: Talk, started: Instant) -> Result<Planned, Failure> {
+        let _progress = Progress::start("planning", talk);
+        let root = find_root(self.tree.root.as_deref())?;
+        let directory = root.directory;
+        if let (Ok(None), true) = (&root.repository, self.baseline.base.is_some()) {
+            return Err(Failure::NoRepository {
+                flag: "--base",
+                root: directory,
+            });
+        }
+        let mut options = options(self.build);
+        options.foundations = FoundationsKept::Yes;
+        let mut current = Current::of_directory(root.repository, &directory, &options)?;
+        let foundations = current.plan.take_foundations();
+        options.foundations = FoundationsKept::No;
+        let uncompared = current.plan.clone();
+        let comparison = Comparison::from(self.baseline);
+        let baseline = self.baseline.base.as_ref().map(|revision| {
+            match current.try_to_compare(&comparison, revision, &directory, &options) {
+                Ok(commit) => Baseline::Commit {
+                    revision: revision.clone(),
+                    commit: commit.to_string(),
+                },
+                Err(message) => {
+                    current.without_baseline(revision, message, "everything is rebuilt")
+                }
+            }
+        });
+        let base = match (&baseline, current.compared.take()) {
+            (Some(baseline), Some((tree, images))) => Some(Base {
+                baseline: baseline.clone(),
+                tree,
+                images,
+            }),
+            _ => None,
+        };
+        let name = super::name_of(&directory);
+        let planned = Planned {
+            plan: std::mem::replace(&mut current.plan, uncompared),
+            root: current.root.clone(),
+            baseline: baseline.clone(),
+            changed: std::mem::take(&mut current.changed),
+            before: None,
+            side: Side::Unknown(None),
+            standpoint: standpoint_in(&directory),
+            directory: directory.clone(),
+            name: name.clone(),
+            took: started.elapsed(),
+        };
+        // A comparison that could not be made may be possible next time.
+        self.held = match (foundations, DiskTree::open(&directory)) {
+            (Some(foundations), Ok(source)) if baseline.is_some() == base.is_some() => Some(Held {
+                current,
+                foundations,
+                source,
+                base,
+                directory,
+                name,
+            }),
+            _ => None,
+        };
+        Ok(planned)
+    }
+}
+
+impl Held {
+    /// Brings the plan up to date; only a fresh one can tell where this fails.
+    fn follow(&mut self, paths: &[RepoPath]) -> bool {
+        let plan = &mut self.current.plan;
+        let followed = self.foundations.follow(plan, &self.source, paths);
+        if followed == Followed::Lost {
+            return false;
+        }
+        match &mut self.current.side {
+            Side::WorkTree(_, state) => {
+                let is_followed =
+                    state.look_again(paths).is_some() && findings_stay(state, plan, paths);
+                self.current.root.dirty = Some(state.is_dirty());
+                is_followed
+            }
+            Side::Unknown(None) => true,
+            Side::Unknown(Some(_)) | Side::Commit(..) => false,
+        }
+    }
+
+    /// The plan, compared with what it is to be compared with; nothing where that fails.
+    fn planned(&self, started: Instant) -> Option<Planned> {
+        let mut plan = self.current.plan.clone();
+        let mut changed = Vec::new();
+        if let (Some(base), Side::WorkTree(_, state)) = (&self.base, &self.current.side) {
+            changed = state.changed_paths_since(&base.tree).ok()?;
+            plan.compare_with(&base.images);
+            plan.note_changes(&changed, &base.images);
+        }
+        Some(Planned {
+            plan,
+            root: self.current.root.clone(),
+            baseline: self.base.as_ref().map(|base| base.baseline.clone()),
+            changed,
+            before: None,
+            side: Side::Unknown(None),
+            standpoint: standpoint_in(&self.directory),
+            directory: self.directory.clone(),
+            name: self.name.clone(),
+            took: started.elapsed(),
+        })
+    }
+}
