@@ -5,7 +5,10 @@
 //!
 //! - `rebake-floor` does the least that any planner must do;
 //! - `rebake-measure real DIR…` compares plans of checkouts with it and with `go list -deps -json`;
-//! - `rebake-measure scale` does so with generated monorepos of growing size, up to 100,000 files.
+//! - `rebake-measure scale` does so with generated monorepos of growing size, up to 100,000 files;
+//! - `rebake-measure base DIR…` compares plans with a baseline with `git status` and `git diff`;
+//! - `rebake-measure stages DIR…` says what each stage takes of a plan;
+//! - `rebake-measure watch DIR…` compares a plan that follows an edit with a whole one.
 //!
 //! ```text
 //! cargo build --release --workspace
@@ -13,10 +16,13 @@
 //! target/release/rebake-measure scale
 //! ```
 
+pub mod beside_git;
 pub mod floor;
 pub mod go_list;
 pub mod planned_files;
 pub mod process;
+pub mod replan;
 pub mod samples;
+pub mod stages;
 pub mod synthetic;
 pub mod table;

@@ -3,12 +3,16 @@
 //! Programs are timed from start to exit, with a warm page cache, in turns: so what disturbs the
 //! machine for a while disturbs all of them. Compare the ratios of one run, not times of two.
 
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Parser, Subcommand};
+use rebake_benches::beside_git;
 use rebake_benches::floor::{Done, Files};
 use rebake_benches::go_list::GoList;
 use rebake_benches::planned_files::PlannedFiles;
 use rebake_benches::process;
+use rebake_benches::replan;
 use rebake_benches::samples::Samples;
+use rebake_benches::stages;
 use rebake_benches::synthetic::{Shape, generate};
 use rebake_benches::table::Table;
 use std::ffi::OsString;
@@ -35,6 +39,14 @@ enum Task {
     Real(Real),
     /// Compare plans of generated monorepos of growing size with the floor program
     Scale(Scale),
+    /// Compare plans with a baseline with `git status` and `git diff --name-only`, with a cache and without one
+    Base(Base),
+    /// Say what each stage takes of a plan, on one thread
+    Stages(InProcess),
+    /// Compare a plan that follows an edit, as `plan --watch` does, with a whole plan
+    ///
+    /// It edits a file and puts it back, so give it copies.
+    Watch(InProcess),
     /// Write a generated monorepo
     Generate(Generate),
     /// Run a program and print its peak resident memory in bytes
@@ -93,6 +105,28 @@ struct Scale {
 }
 
 #[derive(Debug, Args)]
+struct Base {
+    /// Checkouts
+    #[arg(required = true)]
+    directories: Vec<PathBuf>,
+    /// What to compare with
+    #[arg(long, default_value = "HEAD~1", value_name = "REV")]
+    revision: String,
+    #[command(flatten)]
+    programs: Programs,
+}
+
+#[derive(Debug, Args)]
+struct InProcess {
+    /// Checkouts
+    #[arg(required = true)]
+    directories: Vec<Utf8PathBuf>,
+    /// How often each is measured
+    #[arg(long, default_value_t = 15)]
+    runs: usize,
+}
+
+#[derive(Debug, Args)]
 struct Generate {
     /// An empty directory, or one to make
     directory: PathBuf,
@@ -114,6 +148,9 @@ fn main() -> Result<(), Failure> {
     match Arguments::parse().task {
         Task::Real(real) => measure_real(&real),
         Task::Scale(scale) => measure_scale(&scale),
+        Task::Base(base) => measure_base(&base),
+        Task::Stages(stages) => measure_stages(&stages),
+        Task::Watch(watch) => measure_watch(&watch),
         Task::Generate(Generate {
             directory,
             services,
@@ -173,6 +210,97 @@ fn measure_real(real: &Real) -> Result<(), Failure> {
         print(format_args!("left out of go list: {failure}\n"))?;
     }
     Ok(())
+}
+
+fn measure_base(base: &Base) -> Result<(), Failure> {
+    let mut table = Table::new([
+        "repository",
+        "git status + diff ms",
+        "plan --base, warm ms",
+        "warm ÷ git",
+        "plan --base, cold ms",
+        "cold ÷ plan",
+        "plan, cold ms",
+        "plan, warm ms",
+        "warm ÷ cold plan",
+    ]);
+    let rebake = match &base.programs.rebake {
+        Some(path) => path.clone(),
+        None => beside("rebake")?,
+    };
+    for directory in &base.directories {
+        let times = beside_git::measure(
+            &rebake,
+            directory,
+            &base.revision,
+            &base.programs.services,
+            base.programs.runs,
+        )?;
+        let name = directory.canonicalize()?;
+        table.add([
+            name.file_name().unwrap_or_default().display().to_string(),
+            times.git.milliseconds(),
+            times.warm.milliseconds(),
+            times.warm.times(&times.git),
+            times.cold.milliseconds(),
+            times.cold.times(&times.alone),
+            times.alone.milliseconds(),
+            times.alone_warm.milliseconds(),
+            times.alone_warm.times(&times.alone),
+        ]);
+    }
+    print(format_args!("{table}"))
+}
+
+fn measure_stages(arguments: &InProcess) -> Result<(), Failure> {
+    for directory in &arguments.directories {
+        let times = stages::measure(directory, arguments.runs).map_err(boxed)?;
+        let mut table = Table::new([name_of(directory), "ms", "÷ plan"]);
+        for (part, samples) in stages::PARTS.iter().zip(&times.parts) {
+            table.add([
+                (*part).to_owned(),
+                samples.milliseconds(),
+                samples.times(&times.whole),
+            ]);
+        }
+        let whole = "plan and JSON".to_owned();
+        table.add([whole, times.whole.milliseconds(), unmeasured()]);
+        print(format_args!("{table}\n"))?;
+    }
+    Ok(())
+}
+
+fn measure_watch(arguments: &InProcess) -> Result<(), Failure> {
+    let mut table = Table::new([
+        "repository",
+        "plan ms",
+        "plan after an edit ms",
+        "plan ÷ after an edit",
+    ]);
+    for directory in &arguments.directories {
+        let times = replan::measure(directory, arguments.runs).map_err(boxed)?;
+        table.add([
+            name_of(directory).to_owned(),
+            times.whole.milliseconds(),
+            times.followed.milliseconds(),
+            times.whole.times(&times.followed),
+        ]);
+    }
+    print(format_args!("{table}"))
+}
+
+fn boxed(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
+    error
+}
+
+fn name_of(directory: &Utf8Path) -> &str {
+    directory.file_name().unwrap_or(directory.as_str())
+}
+
+/// A program that is built with this one.
+fn beside(name: &str) -> Result<PathBuf, Failure> {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    Ok(std::env::current_exe()?.with_file_name(name))
 }
 
 fn measure_scale(scale: &Scale) -> Result<(), Failure> {
@@ -237,10 +365,6 @@ struct Times {
 impl<'a> Contest<'a> {
     /// Asks the planner which files it reads, and reads them once, so that they are in memory.
     fn new(root: &'a Path, programs: &'a Programs, floor_only: bool) -> Result<Self, Failure> {
-        let beside = |name: &str| -> Result<PathBuf, Failure> {
-            let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-            Ok(std::env::current_exe()?.with_file_name(name))
-        };
         let floor = match &programs.floor {
             Some(path) => path.clone(),
             None => beside("rebake-floor")?,
