@@ -3,8 +3,8 @@
 #
 # In, all through the environment: what the runner sets, the inputs IMAGES and PULL_REQUEST_IMAGES, and of the event
 # DEFAULT_BRANCH, HEAD_REPOSITORY and PULL_REQUEST (its number).
-# Out: trusted_images (the prefix that reuse reads, written by trusted jobs alone), images (the prefix of this job; empty:
-# push nothing), tag, cache_from and cache_to.
+# Out: trusted_images (the prefix that trusted jobs alone write), reused_images (the same where this event may reuse what
+# stands there), images (the prefix of this job; empty: push nothing), tag, cache_from and cache_to.
 #
 # Trusted are the default branch, tags, and what a merge queue tests: nobody gets there without the right to write to the
 # repository. An image says what it should hold by its content tag, not who pushed it: so pull requests and other branches
@@ -25,7 +25,7 @@ destination() {
   [[ $own_images != "$trusted_images" ]] ||
     fail "the input pull-request-images is where trusted images stand: $own_images. Pull requests need a place of their own"
 
-  images='' tag=$GITHUB_SHA cache_to=''
+  images='' reused_images=$trusted_images tag=$GITHUB_SHA cache_to=''
   # No service is called like this: a service's name has no underscore.
   cache_from=type=registry,ref=${trusted_images}build_cache:
   case $GITHUB_EVENT_NAME in
@@ -45,12 +45,13 @@ destination() {
       ;;
     *)
       if [[ $GITHUB_REF == refs/tags/* ]]; then
-        # What is released is built without a cache that other runs could have written.
-        images=$trusted_images cache_from=''
+        # What is released is built from its commit alone: nothing is reused, no cache that another run wrote is read.
+        images=$trusted_images reused_images='' cache_from=''
         if [[ $GITHUB_REF_NAME =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]]; then
           tag=$GITHUB_REF_NAME
         fi
-      elif [[ -n $DEFAULT_BRANCH && $GITHUB_REF == "refs/heads/$DEFAULT_BRANCH" ]]; then
+      elif [[ $GITHUB_EVENT_NAME == schedule || (-n $DEFAULT_BRANCH && $GITHUB_REF == "refs/heads/$DEFAULT_BRANCH") ]]; then
+        # A schedule runs on the default branch alone, and its event does not say which that is.
         images=$trusted_images
         cache_to=type=registry,ref=${trusted_images}build_cache:
       else

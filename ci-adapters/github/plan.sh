@@ -23,8 +23,8 @@ while IFS= read -r glob; do
 done <<<"${SERVICES:-}"
 add --platform "${PLATFORMS:-}"
 add --max-jobs "${MAX_JOBS:-}"
-case ${REUSE:-false} in
-  true) add --registry "$trusted_images" ;;
+case ${REUSE:-true} in
+  true) add --registry "$reused_images" ;;
   false) ;;
   *) fail "the input reuse is neither true nor false: $REUSE" ;;
 esac

@@ -4,14 +4,19 @@
 //! in them, and when a sample monorepo, pushed to by a person, gets just the images that it should. It must never edit
 //! what is checked.
 
+mod action_scripts;
 mod github;
 mod github_hostile;
+mod github_many;
 mod github_story;
 mod gitlab;
+mod gitlab_hostile;
 mod gitlab_story;
+mod hostile;
 mod install;
 mod lint;
 mod pushed;
+mod server_rules;
 mod shop;
 
 use crate::{builder::Builder, tools};
@@ -35,10 +40,16 @@ pub(crate) struct Arguments {
 enum Part {
     /// What linters and schemas say.
     Lint,
-    /// A hostile pull request on GitHub, played by act.
+    /// What the action's scripts decide.
+    Scripts,
+    /// What servers refuse and simulators do not.
+    Rules,
+    /// A hostile pull request, and a hostile merge request.
     Hostile,
     /// A monorepo's days on GitHub, played by act.
     Github,
+    /// More services than GitHub takes jobs, played by act.
+    Many,
     /// A monorepo's days on GitLab, played by gitlab-ci-local.
     Gitlab,
 }
@@ -51,7 +62,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     if wanted(Part::Lint) {
         complaints.extend(lint::run(&wheels)?);
     }
-    if [Part::Hostile, Part::Github, Part::Gitlab]
+    if wanted(Part::Scripts) {
+        complaints.extend(action_scripts::check()?);
+    }
+    if wanted(Part::Rules) {
+        complaints.extend(server_rules::check(&rebake()?)?);
+    }
+    if [Part::Hostile, Part::Github, Part::Many, Part::Gitlab]
         .into_iter()
         .any(wanted)
     {
@@ -60,16 +77,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         let builder = Builder::start()?;
         println!("a builder: {:.1} s", started.elapsed().as_secs_f32());
         let github = github::GitHub::new(&builder, &wheels, &rebake)?;
-        println!("GitHub, played by act");
+        let gitlab = gitlab::GitLab::new(&builder, &rebake)?;
         if wanted(Part::Hostile) {
+            println!("hostile names");
             complaints.extend(github_hostile::tell(&github)?);
+            complaints.extend(gitlab_hostile::tell(&gitlab, &rebake)?);
         }
         if wanted(Part::Github) {
+            println!("GitHub, played by act");
             complaints.extend(github_story::tell(&builder, &github, &rebake)?);
         }
-        println!("GitLab, played by gitlab-ci-local");
+        if wanted(Part::Many) {
+            println!("many services on GitHub, played by act");
+            complaints.extend(github_many::tell(&builder, &github, &rebake)?);
+        }
         if wanted(Part::Gitlab) {
-            let gitlab = gitlab::GitLab::new(&builder, &rebake)?;
+            println!("GitLab, played by gitlab-ci-local");
             complaints.extend(gitlab_story::tell(&builder, &gitlab, &rebake)?);
         }
     }

@@ -6,76 +6,25 @@
 
 use super::{
     github::{Event, GitHub},
+    hostile::{self, PROOF},
     shop::Shop,
 };
-use std::{
-    collections::BTreeSet,
-    error::Error,
-    path::{Path, PathBuf},
-};
-
-/// What a shell would make if it ran one of the names.
-const PROOF: &str = "rebake-was-tricked";
+use std::error::Error;
 
 /// The outputs that a run may set.
 const OUTPUTS: [&str; 7] = [
     "any", "count", "matrix", "name", "plan", "reused", "services",
 ];
 
-/// Names that mean something elsewhere; a file name holds neither a slash nor a zero.
-fn hostile_names() -> Vec<String> {
-    [
-        "$(touch PROOF)",
-        "`touch PROOF`",
-        "'; touch PROOF; '",
-        "\"; touch PROOF; \"",
-        "a\ntouch PROOF",
-        "::set-output name=any::tricked",
-        "a\n::set-output name=any::tricked",
-        "a\r::add-path::PROOF",
-        "a\n::set-env name=PATH::PROOF",
-        "a\n::stop-commands::x",
-        "##[add-path]PROOF",
-        "a%0A::set-env name=PROOF::x",
-        "any=tricked",
-        "a\nany=tricked",
-        "any<<EOF",
-        "a\nEOF\nany=tricked",
-        "ghadelimiter_",
-        "${{ github.token }}",
-        "${{ secrets.GITHUB_TOKEN }}",
-        "\u{1b}[2J\u{1b}]0;tricked\u{7}",
-        "\u{9b}31m",
-        "\u{202e}txt.og",
-        "| a | b |\n| --- | --- |",
-        "<img src=x onerror=alert(1)>",
-        "[a](javascript:alert(1))",
-        "-rf",
-        "--help",
-        "*",
-        "a,b=c",
-    ]
-    .iter()
-    .map(|name| name.replace("PROOF", PROOF))
-    .collect()
-}
-
 /// Tells the story and gives what was not as expected.
 pub(super) fn tell(github: &GitHub<'_>) -> Result<Vec<String>, Box<dyn Error>> {
     let shop = Shop::new("https://github.com/acme/shop")?;
-    let workflow = github.example("public-repository.yml")?;
+    let mut workflow = github.example("public-repository.yml")?;
+    // The history decides, so that reasons name files.
+    workflow.push_str("      reuse: false\n");
     shop.write(".github/workflows/images.yml", &workflow)?;
     let base = shop.push("The shop")?;
-    for name in hostile_names() {
-        // Beside a main package, as a source file of it, as an embedded file, and as a service.
-        shop.write(&format!("services/api/{name}"), "x\n")?;
-        shop.write(&format!("services/api/{name}.go"), "package main\n")?;
-        shop.write(&format!("internal/templates/mails/{name}.txt"), "x\n")?;
-        shop.write(
-            &format!("services/{name}/main.go"),
-            "package main\n\nfunc main() {}\n",
-        )?;
-    }
+    hostile::write(&shop)?;
     let head = shop.push("Nothing to see")?;
     shop.push_as("refs/pull/9/merge")?;
     let mut event = Event::pull_request(9, &base, &head, "stranger/shop");
@@ -101,7 +50,7 @@ pub(super) fn tell(github: &GitHub<'_>) -> Result<Vec<String>, Box<dyn Error>> {
         .iter()
         .find(|command| command.key == "count")
         .and_then(|command| command.value.parse::<usize>().ok());
-    if count.is_none_or(|count| count < hostile_names().len()) {
+    if count.is_none_or(|count| count < hostile::names().len()) {
         complain(format!("{count:?} services were planned\n{}", run.log));
     }
     for command in &run.commands {
@@ -128,26 +77,10 @@ pub(super) fn tell(github: &GitHub<'_>) -> Result<Vec<String>, Box<dyn Error>> {
             complain(format!("the log holds what a terminal obeys: {line:?}"));
         }
     }
-    let tricked = find(&github.cache(), PROOF).or_else(|| find(&shop.tree(), PROOF));
+    let tricked = hostile::find(&github.cache()).or_else(|| hostile::find(&shop.tree()));
     if let Some(path) = tricked {
         complain(format!("a shell has run a name: {}", path.display()));
     }
-    let names: BTreeSet<&String> = run.jobs.keys().collect();
-    println!("  a hostile pull request: {} jobs", names.len());
+    println!("  a hostile pull request: {} jobs", run.jobs.len());
     Ok(complaints)
-}
-
-/// A file of this very name, wherever below a directory.
-fn find(directory: &Path, name: &str) -> Option<PathBuf> {
-    for entry in std::fs::read_dir(directory).ok()?.flatten() {
-        let path = entry.path();
-        if entry.file_name() == name {
-            return Some(path);
-        }
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_directory && let Some(found) = find(&path, name) {
-            return Some(found);
-        }
-    }
-    None
 }

@@ -7,7 +7,7 @@
 use super::{
     github::{Event, GitHub, Run},
     pushed::{self, Tags},
-    shop::{SERVICES, Shop},
+    shop::{SERVICES, Shop, UUID_1_5_0},
 };
 use crate::builder::Builder;
 use std::{
@@ -25,6 +25,8 @@ struct Story<'a> {
     github: &'a GitHub<'a>,
     rebake: &'a Path,
     shop: Shop,
+    /// What the workflow builds for, where it says so.
+    platforms: Option<&'static str>,
     /// What the registry should hold, without the cache.
     expected: Tags,
     cached: BTreeSet<String>,
@@ -64,15 +66,12 @@ pub(super) fn tell(
         github,
         rebake,
         shop: Shop::new("https://github.com/acme/shop")?,
+        platforms: None,
         expected: Tags::new(),
         cached: BTreeSet::new(),
         complaints: Vec::new(),
     };
-    let workflow = github.example("merge-queue.yml")?;
-    story
-        .shop
-        .write(".github/workflows/images.yml", &workflow)?;
-
+    story.use_example("minimal.yml", "")?;
     let first = story.shop.push("The shop")?;
     story.push_to_main("the first push", ZEROS, &first, &SERVICES)?;
     story.answers("api", &first, "http://127.0.0.1:8080/articles", "tea pot")?;
@@ -88,6 +87,7 @@ pub(super) fn tell(
     story
         .shop
         .replace("services/api/main.go", "GET /articles", "GET /goods")?;
+    story.use_example("own-jobs.yml", "")?;
     let source = story.shop.push("Rename a path")?;
     story.push_to_main("a service's source", &text, &source, &["api"])?;
     story.answers("api", &source, "http://127.0.0.1:8080/goods", "tea pot")?;
@@ -95,6 +95,7 @@ pub(super) fn tell(
     story
         .shop
         .append("internal/queue/queue.go", "\n// Nothing new.\n")?;
+    story.use_example("public-repository.yml", "")?;
     let shared = story.shop.push("Say it")?;
     story.push_to_main(
         "a shared package",
@@ -120,14 +121,14 @@ pub(super) fn tell(
     let without = story.shop.push("No more mails")?;
     story.push_to_main("a deleted service", &bump, &without, &[])?;
 
-    // Three commits in one push: a clone of depth 1 holds none of the two before the last.
+    // The registry is not asked, so what counts is the history. Three commits in one push: a clone of depth 1 holds none of the two before the last.
     story.shop.append("services/api/main.go", "\n// One.\n")?;
     story.shop.push("One")?;
     story
         .shop
         .append("services/worker/main.go", "\n// Two.\n")?;
     story.shop.push("Two")?;
-    story.shop.append("README.md", "\nThree.\n")?;
+    story.use_example("public-repository.yml", "      reuse: false\n")?;
     let three = story.shop.push("Three")?;
     story.push_to_main(
         "three commits at once",
@@ -136,14 +137,15 @@ pub(super) fn tell(
         &["api", "worker"],
     )?;
 
-    story.pull_request(&text, &three)?;
+    story.use_example("merge-queue.yml", "")?;
+    let queue = story.shop.push("Queue")?;
+    story.push_to_main("another workflow", &three, &queue, &[])?;
+    story.pull_request(&text, &queue)?;
+    story.failed_build()?;
+    story.other_destinations()?;
 
     Ok(story.complaints)
 }
-
-/// What go.sum says of another release.
-const UUID_1_5_0: &str = "github.com/google/uuid v1.5.0 h1:1p67kYwdtXjb0gL0BPiP1Av9wiZPo5A8z2cWkTZ+eyU=\n\
-    github.com/google/uuid v1.5.0/go.mod h1:TIyPZe4MgqvfeYDBFedMoGGpEw/LqOeaOT+nhxU+yHo=\n";
 
 impl Story<'_> {
     /// A pull request that left `main` long ago, from a branch and from a fork; then the queue, and the merge.
@@ -201,7 +203,86 @@ impl Story<'_> {
         self.shop.git(&["checkout", "--quiet", "main"])?;
         self.shop.git(&["merge", "--quiet", "--ff-only", queue])?;
         self.shop.push_as("HEAD")?;
-        self.push_to_main("the merge", main, &merge, &["cart"])
+        self.push_to_main("the merge", main, &merge, &[])
+    }
+
+    /// A tag, a branch that is not the default one, and a workflow with platforms and a registry of its own.
+    fn other_destinations(&mut self) -> Result<(), Box<dyn Error>> {
+        let head = self.shop.head()?;
+        self.shop.git(&["checkout", "--quiet", "-b", "try"])?;
+        self.shop
+            .replace("services/api/main.go", "GET /wares", "GET /things")?;
+        let tried = self.shop.push("Try a path")?;
+        let expectation = Expectation {
+            built: &["api"],
+            failed: &[],
+            tag: &tried,
+            pushed: Pushed::PullRequest,
+        };
+        let event = Event::push("refs/heads/try", ZEROS, &tried);
+        self.happens("another branch", &event, &expectation, &[])?;
+
+        self.shop.git(&["checkout", "--quiet", "main"])?;
+        self.use_example("minimal.yml", "")?;
+        let release = self.shop.push("Release")?;
+        self.shop.git(&["tag", "v1.0.0"])?;
+        self.shop.push_as("refs/tags/v1.0.0")?;
+        let expectation = Expectation {
+            built: &["api", "cart", "worker"],
+            failed: &[],
+            tag: "v1.0.0",
+            pushed: Pushed::Trusted,
+        };
+        let event = Event::push("refs/tags/v1.0.0", ZEROS, &release);
+        self.happens("a release", &event, &expectation, &[])?;
+        self.answers("api", "v1.0.0", "http://127.0.0.1:8080/wares", "tea pot")?;
+        self.push_to_main("the commit of the release", &head, &release, &[])?;
+
+        // Built for two platforms, so the content tags are others. As if all but one had been built.
+        self.use_example("registry-cache.yml", "")?;
+        let platforms = self.shop.push("Two platforms")?;
+        self.platforms = Some("linux/amd64,linux/arm64");
+        for (service, tag) in self.shop.content_tags(self.rebake, self.platforms)? {
+            if service != "api" {
+                let repository = format!("acme/shop/{service}");
+                pushed::put_empty_image(self.builder.registry(), &repository, &tag)?;
+                self.expected.entry(repository).or_default().insert(tag);
+            }
+        }
+        self.push_to_main("two platforms", &release, &platforms, &["api"])
+    }
+
+    /// Puts an example into the sample, with further inputs.
+    fn use_example(&self, name: &str, inputs: &str) -> Result<(), Box<dyn Error>> {
+        let mut workflow = self.github.example(name)?;
+        workflow.push_str(inputs);
+        self.shop.write(".github/workflows/images.yml", &workflow)
+    }
+
+    /// A build fails, and an edit that has nothing to do with it is pushed.
+    fn failed_build(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.shop
+            .replace("services/api/main.go", "GET /goods", "GET /wares")?;
+        let failing = self.shop.push("Rename a path again")?;
+        let expectation = Expectation {
+            built: &[],
+            failed: &["api"],
+            tag: &failing,
+            pushed: Pushed::WithCaches,
+        };
+        let event = Event::push("refs/heads/main", &before, &failing);
+        let settings = [("STAND_IN_NO_BUILDER", "true")];
+        self.happens("a runner that can't build", &event, &expectation, &settings)?;
+        self.shop.append("README.md", "\nAs if nothing were.\n")?;
+        let unrelated = self.shop.push("Say more")?;
+        self.push_to_main(
+            "a text after a failed build",
+            &failing,
+            &unrelated,
+            &["api"],
+        )?;
+        self.answers("api", &unrelated, "http://127.0.0.1:8080/wares", "tea pot")
     }
 
     /// A push to `main` with the commit that the work tree is on.
@@ -233,7 +314,7 @@ impl Story<'_> {
         let started = Instant::now();
         let run = self.github.run(&self.shop, event, settings)?;
         self.expect_jobs(what, &run, expectation);
-        let content_tags = self.shop.content_tags(self.rebake)?;
+        let content_tags = self.shop.content_tags(self.rebake, self.platforms)?;
         let directory = match expectation.pushed {
             Pushed::WithCaches | Pushed::Trusted => Some("acme/shop"),
             Pushed::PullRequest => Some("acme/shop/pull_request"),
@@ -292,7 +373,9 @@ impl Story<'_> {
             .jobs
             .iter()
             .map(|(name, result)| {
-                let name = name.replacen("images/rebake/", "images/", 1);
+                let name = name
+                    .replacen("images/rebake/", "images/", 1)
+                    .replace("images/all images", "images/rebake");
                 let plain = name
                     .rsplit_once('-')
                     .filter(|(_, number)| number.chars().all(|c| c.is_ascii_digit()))

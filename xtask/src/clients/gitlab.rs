@@ -51,9 +51,17 @@ impl<'a> GitLab<'a> {
         let directory = tempfile::tempdir()?;
         let programs = directory.path().join("bin");
         fs::create_dir(&programs)?;
-        let docker = programs.join("docker");
-        fs::write(&docker, include_str!("stand_ins/docker.sh"))?;
-        fs::set_permissions(&docker, fs::Permissions::from_mode(0o755))?;
+        for (name, text) in [
+            ("docker", include_str!("stand_ins/docker.sh")),
+            (
+                "buildctl-daemonless.sh",
+                include_str!("stand_ins/buildctl-daemonless.sh"),
+            ),
+        ] {
+            let program = programs.join(name);
+            fs::write(&program, text)?;
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        }
         let mut gitlab = Self {
             builder,
             directory,
@@ -112,9 +120,22 @@ impl<'a> GitLab<'a> {
         let path = tools::workspace().join("examples/gitlab").join(name);
         let example = fs::read_to_string(path)?
             .replace(COMPONENT, &local_include())
-            .replace("registry.example.com", self.builder.registry());
+            .replace(
+                "registry.example.com/acme/shop",
+                &format!("{}/acme/lab/own", self.builder.registry()),
+            );
         shop.write(".gitlab-ci.yml", &example)?;
         shop.write(TEMPLATE, &self.template)
+    }
+
+    /// Whether runners find no builder.
+    pub(super) fn set_broken(&self, is_broken: bool) -> std::io::Result<()> {
+        let sign = self.at("no-builder");
+        if is_broken {
+            fs::write(sign, "")
+        } else {
+            fs::remove_file(sign)
+        }
     }
 
     /// Runs the sample's pipeline with the variables of an event, on the commit that the work tree is on.
@@ -135,6 +156,7 @@ impl<'a> GitLab<'a> {
                 "REBAKE_RELEASES",
                 format!("file://{}", self.at("releases").display()),
             )
+            .env("STAND_IN_NO_BUILDER", self.at("no-builder"))
             .env("BUILDKIT_HOST", self.builder.address())
             .envs(self.builder.buildx_environment()?);
         let image = format!("{registry}/acme/lab");
@@ -144,10 +166,15 @@ impl<'a> GitLab<'a> {
         variable("CI_REGISTRY", registry);
         variable("CI_REGISTRY_IMAGE", &image);
         variable("CI_DEFAULT_BRANCH", "main");
-        // The daemon of the tests is there already.
-        variable("REBAKE_BUILDCTL", "buildctl");
         for (name, value) in variables {
             variable(name, value);
+        }
+        if variables
+            .iter()
+            .any(|(name, _)| *name == "CI_MERGE_REQUEST_IID")
+        {
+            // Pipelines of merge requests have no branch.
+            client.args(["--unset-variable", "CI_COMMIT_BRANCH"]);
         }
         let programs = [
             self.at("bin").join("docker"),

@@ -7,7 +7,7 @@ use super::{
     gitlab::GitLab,
     install::must,
     pushed::{self, Tags},
-    shop::{SERVICES, Shop},
+    shop::{SERVICES, Shop, UUID_1_5_0},
 };
 use crate::builder::Builder;
 use std::{collections::BTreeSet, error::Error, path::Path, process::Command, time::Instant};
@@ -19,9 +19,20 @@ struct Story<'a> {
     gitlab: &'a GitLab<'a>,
     rebake: &'a Path,
     shop: Shop,
+    /// What the pipeline builds for, where it says so.
+    platforms: Option<&'static str>,
     expected: Tags,
     cached: BTreeSet<String>,
     complaints: Vec<String>,
+}
+
+/// What a pipeline should lead to.
+#[derive(Clone, Copy)]
+struct Expectation<'a> {
+    built: &'a [&'a str],
+    failed: &'a [&'a str],
+    tag: &'a str,
+    directory: &'a str,
 }
 
 /// Tells the story and gives what was not as expected.
@@ -35,6 +46,7 @@ pub(super) fn tell(
         gitlab,
         rebake,
         shop: Shop::new("https://gitlab.com/acme/lab.git")?,
+        platforms: None,
         expected: Tags::new(),
         cached: BTreeSet::new(),
         complaints: Vec::new(),
@@ -47,14 +59,42 @@ pub(super) fn tell(
 
     let first = story.push("The shop")?;
     story.branch("the first push", ZEROS, &first, &SERVICES)?;
+
     story.shop.append("README.md", "\nMore to read.\n")?;
     let text = story.push("Say more")?;
     story.branch("a text", &first, &text, &[])?;
+
+    gitlab.use_example(&story.shop, "many-services.yml")?;
     story
         .shop
         .replace("services/api/main.go", "GET /articles", "GET /goods")?;
     let source = story.push("Rename a path")?;
     story.branch("a service's source", &text, &source, &["api"])?;
+
+    gitlab.use_example(&story.shop, "rootless.yml")?;
+    story
+        .shop
+        .append("internal/queue/queue.go", "\n// Nothing new.\n")?;
+    let shared = story.push("Say it")?;
+    let users = ["cart", "mailer", "worker"];
+    story.branch("a shared package, by buildctl", &source, &shared, &users)?;
+
+    gitlab.use_example(&story.shop, "merge-requests.yml")?;
+    story.shop.replace("go.mod", "uuid v1.6.0", "uuid v1.5.0")?;
+    story.shop.append("go.sum", UUID_1_5_0)?;
+    let bump = story.push("Another release of a dependency")?;
+    let users = ["api", "cart", "worker"];
+    story.branch("a dependency bump", &shared, &bump, &users)?;
+
+    story
+        .shop
+        .git(&["rm", "-r", "--quiet", "services/mailer"])?;
+    let without = story.push("No more mails")?;
+    story.branch("a deleted service", &bump, &without, &[])?;
+
+    story.merge_request(&shared, &without)?;
+    story.failed_build()?;
+    story.own_registry()?;
     Ok(story.complaints)
 }
 
@@ -69,6 +109,115 @@ impl Story<'_> {
         self.shop.push(message)
     }
 
+    /// A merge request that left `main` long ago; its merged result; and the merge.
+    fn merge_request(&mut self, left_at: &str, main: &str) -> Result<(), Box<dyn Error>> {
+        self.shop
+            .git(&["checkout", "--quiet", "-b", "feature", left_at])?;
+        self.shop
+            .replace("services/cart/main.go", "GET /total", "GET /sum")?;
+        self.push("Rename another path")?;
+        self.shop.append("services/cart/README.md", "Sums.\n")?;
+        self.push("Say so")?;
+        let expectation = Expectation {
+            built: &["cart"],
+            failed: &[],
+            tag: "mr-7",
+            directory: "acme/lab/merge_request",
+        };
+        let variables = [
+            ("CI_PIPELINE_SOURCE", "merge_request_event"),
+            ("CI_MERGE_REQUEST_IID", "7"),
+            ("CI_MERGE_REQUEST_DIFF_BASE_SHA", left_at),
+            ("CI_COMMIT_BEFORE_SHA", ZEROS),
+        ];
+        self.happens("a merge request", &variables, &expectation)?;
+
+        self.shop.git(&["checkout", "--quiet", "--detach", main])?;
+        let merge = [
+            "merge",
+            "--quiet",
+            "--no-ff",
+            "--message",
+            "Merge",
+            "feature",
+        ];
+        self.shop.git(&merge)?;
+        let merged = self.shop.push_as("refs/merge-requests/7/merge")?;
+        let variables = [
+            ("CI_PIPELINE_SOURCE", "merge_request_event"),
+            ("CI_MERGE_REQUEST_IID", "7"),
+            ("CI_MERGE_REQUEST_DIFF_BASE_SHA", left_at),
+            ("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", main),
+            ("CI_COMMIT_BEFORE_SHA", ZEROS),
+        ];
+        self.happens("its merged result", &variables, &expectation)?;
+
+        self.shop.git(&["checkout", "--quiet", "main"])?;
+        self.shop.git(&["merge", "--quiet", "--ff-only", &merged])?;
+        self.shop.push_as("HEAD")?;
+        // What merge requests push is not trusted.
+        self.branch("the merge", main, &merged, &["cart"])
+    }
+
+    /// A build fails, and an edit that has nothing to do with it is pushed.
+    fn failed_build(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.shop
+            .replace("services/api/main.go", "GET /goods", "GET /wares")?;
+        let failing = self.push("Rename a path again")?;
+        let expectation = Expectation {
+            built: &[],
+            failed: &["api"],
+            tag: &failing,
+            directory: "acme/lab",
+        };
+        let variables = branch_variables(&before);
+        self.gitlab.set_broken(true)?;
+        self.happens("a runner that can't build", &variables, &expectation)?;
+        self.gitlab.set_broken(false)?;
+        self.shop.append("README.md", "\nAs if nothing were.\n")?;
+        let unrelated = self.push("Say more")?;
+        self.branch(
+            "a text after a failed build",
+            &failing,
+            &unrelated,
+            &["api"],
+        )
+    }
+
+    /// A registry, platforms and a stage of its own.
+    fn own_registry(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.gitlab.use_example(&self.shop, "own-registry.yml")?;
+        must(
+            Command::new(self.rebake)
+                .args(["generate", "--platform=linux/amd64,linux/arm64", "--root"])
+                .arg(self.shop.tree()),
+        )?;
+        let commit = self.shop.push("Two platforms")?;
+        self.platforms = Some("linux/amd64,linux/arm64");
+        // As if all but one had been built.
+        for (service, tag) in self.shop.content_tags(self.rebake, self.platforms)? {
+            if service != "api" {
+                let repository = format!("acme/lab/own/{service}");
+                pushed::put_empty_image(self.builder.registry(), &repository, &tag)?;
+                self.expected.entry(repository).or_default().insert(tag);
+            }
+        }
+        let expectation = Expectation {
+            built: &["api"],
+            failed: &[],
+            tag: &commit,
+            directory: "acme/lab/own",
+        };
+        let variables = branch_variables(&before);
+        self.happens(
+            "a registry and platforms of one's own",
+            &variables,
+            &expectation,
+        )
+    }
+
     /// A pipeline of the default branch.
     fn branch(
         &mut self,
@@ -77,12 +226,13 @@ impl Story<'_> {
         after: &str,
         built: &[&str],
     ) -> Result<(), Box<dyn Error>> {
-        let variables = [
-            ("CI_PIPELINE_SOURCE", "push"),
-            ("CI_COMMIT_BRANCH", "main"),
-            ("CI_COMMIT_BEFORE_SHA", before),
-        ];
-        self.happens(what, &variables, built, after, "acme/lab")?;
+        let expectation = Expectation {
+            built,
+            failed: &[],
+            tag: after,
+            directory: "acme/lab",
+        };
+        self.happens(what, &branch_variables(before), &expectation)?;
         self.cached.extend(built.iter().map(ToString::to_string));
         let mut found = pushed::tags(self.builder.registry(), "acme/lab/")?;
         let caches = found.remove("acme/lab/build_cache").unwrap_or_default();
@@ -100,9 +250,7 @@ impl Story<'_> {
         &mut self,
         what: &str,
         variables: &[(&str, &str)],
-        built: &[&str],
-        tag: &str,
-        directory: &str,
+        expectation: &Expectation<'_>,
     ) -> Result<(), Box<dyn Error>> {
         let started = Instant::now();
         let pipeline = self.gitlab.run(&self.shop, variables)?;
@@ -112,35 +260,39 @@ impl Story<'_> {
             .lines()
             .filter_map(|line| line.split_once(" starting "))
             .map(|(name, _)| name.rsplit("-> ").next().unwrap_or(name).trim())
+            // What an example does besides.
+            .filter(|name| *name != "deploy")
             .collect();
-        let nothing = ["nothing-to-build"];
-        let children = if built.is_empty() { &nothing } else { built };
+        let mut children = [expectation.built, expectation.failed].concat();
+        if children.is_empty() {
+            children.push("nothing-to-build");
+        }
         let children: Vec<String> = children
             .iter()
             .map(|name| format!("rebake:{name}"))
             .collect();
         let mut expected: BTreeSet<&str> = children.iter().map(String::as_str).collect();
         expected.insert("rebake-plan");
-        if !pipeline.succeeded || jobs != expected {
+        if pipeline.succeeded != expectation.failed.is_empty() || jobs != expected {
             self.complaints.push(format!(
                 "{what}: the jobs {jobs:?} ran, not {expected:?}; succeeded: {}\n{}",
                 pipeline.succeeded, pipeline.log
             ));
         }
-        let content_tags = self.shop.content_tags(self.rebake)?;
-        for service in built {
+        let content_tags = self.shop.content_tags(self.rebake, self.platforms)?;
+        for service in expectation.built {
             let tags = self
                 .expected
-                .entry(format!("{directory}/{service}"))
+                .entry(format!("{}/{service}", expectation.directory))
                 .or_default();
-            tags.insert(tag.to_owned());
+            tags.insert(expectation.tag.to_owned());
             let content_tag = content_tags
                 .get(*service)
                 .ok_or_else(|| format!("{service} is not in the plan"))?;
             tags.insert(content_tag.clone());
         }
         let mut found = pushed::tags(self.builder.registry(), "acme/lab/")?;
-        found.remove("acme/lab/build_cache");
+        found.retain(|repository, _| !repository.ends_with("/build_cache"));
         if found != self.expected {
             let expected = &self.expected;
             self.complaints.push(format!(
@@ -149,13 +301,22 @@ impl Story<'_> {
         }
         println!(
             "  {what}: built {}, {:.1} s",
-            if built.is_empty() {
+            if expectation.built.is_empty() {
                 "nothing".to_owned()
             } else {
-                built.join(", ")
+                expectation.built.join(", ")
             },
             started.elapsed().as_secs_f32()
         );
         Ok(())
     }
+}
+
+/// What GitLab says of a push to the default branch.
+fn branch_variables(before: &str) -> [(&'static str, &str); 3] {
+    [
+        ("CI_PIPELINE_SOURCE", "push"),
+        ("CI_COMMIT_BRANCH", "main"),
+        ("CI_COMMIT_BEFORE_SHA", before),
+    ]
 }

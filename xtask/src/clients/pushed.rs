@@ -92,6 +92,41 @@ fn exchange(
     }
 }
 
+/// Puts an image with nothing in it under a tag, as if it had been built and pushed.
+pub(super) fn put_empty_image(
+    registry: &str,
+    repository: &str,
+    tag: &str,
+) -> Result<(), Box<dyn Error>> {
+    // The SHA-256 of `{}`.
+    const EMPTY: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    let uploads = format!("/v2/{repository}/blobs/uploads/");
+    let (head, _) = exchange(registry, "POST", &uploads, "", b"")?;
+    let location = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Location: "))
+        .ok_or("the registry names no place for an upload")?;
+    let start = location.find("/v2/").ok_or("a strange place")?;
+    let place = format!("{}&digest={EMPTY}", location[start..].trim());
+    exchange(registry, "PUT", &place, "application/octet-stream", b"{}")?;
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": kind,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": EMPTY, "size": 2},
+        "layers": [],
+    });
+    let place = format!("/v2/{repository}/manifests/{tag}");
+    exchange(
+        registry,
+        "PUT",
+        &place,
+        kind,
+        manifest.to_string().as_bytes(),
+    )?;
+    Ok(())
+}
+
 /// The configuration of an image for linux/amd64.
 fn configuration(registry: &str, repository: &str, tag: &str) -> Result<Value, Box<dyn Error>> {
     let manifest = |reference: &str| -> Result<Value, Box<dyn Error>> {

@@ -16,6 +16,12 @@ use std::{
 /// The main packages of the sample, which are its services.
 pub(super) const SERVICES: [&str; 4] = ["api", "cart", "mailer", "worker"];
 
+/// What go.sum says of another release of a dependency.
+pub(super) const UUID_1_5_0: &str = "\
+github.com/google/uuid v1.5.0 h1:1p67kYwdtXjb0gL0BPiP1Av9wiZPo5A8z2cWkTZ+eyU=
+github.com/google/uuid v1.5.0/go.mod h1:TIyPZe4MgqvfeYDBFedMoGGpEw/LqOeaOT+nhxU+yHo=
+";
+
 #[derive(Deserialize)]
 struct PlanDocument {
     services: Vec<PlanRow>,
@@ -125,10 +131,12 @@ impl Shop {
     pub(super) fn content_tags(
         &self,
         rebake: &Path,
+        platforms: Option<&str>,
     ) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
         let output = Command::new(rebake)
             .args(["plan", "--format", "json", "--root"])
             .arg(self.tree())
+            .args(platforms.map(|platforms| format!("--platform={platforms}")))
             .output()?;
         let document: PlanDocument = serde_json::from_slice(&output.stdout)?;
         let rows = document.services.into_iter();
