@@ -18,8 +18,12 @@ mod service_build;
 mod stages;
 
 use crate::{
-    config::ServiceGroups, discover::service_name::ServiceName, path::RepoPath, recipe::Proof,
-    target::Platform, tree::FileMode,
+    config::ServiceGroups,
+    discover::service_name::ServiceName,
+    path::RepoPath,
+    recipe::{Profile, Proof},
+    target::Platform,
+    tree::FileMode,
 };
 pub use bake::{CACHE_FROM, CACHE_TO, key_variable};
 pub use cache::{CachePlan, CacheScope, CacheUse, Trust};
@@ -81,6 +85,15 @@ pub enum EmitError {
         text: String,
         /// The character.
         character: char,
+    },
+    /// A manifest that is reached through a link, which `COPY` does not follow.
+    #[error(
+        "`{manifest}` stands behind a link, which `COPY` does not follow; name the directory itself in go.mod or go.work, \
+         or set `profile = \"mounts\"`"
+    )]
+    ManifestBehindLink {
+        /// The manifest, as go.mod or go.work names it.
+        manifest: RepoPath,
     },
     /// A build flag that GOFLAGS can't hold.
     #[error("the build flag `{}` holds both kinds of quotes, which GOFLAGS can't express", .0.escape_debug())]
@@ -166,6 +179,13 @@ impl ServiceBuild {
 /// When a name of the repository can't be written there.
 pub fn emit_service(build: &ServiceBuild) -> Result<Vec<EmittedFile>, EmitError> {
     let directory = build.directory();
+    if let (Profile::Layers, Some(manifest)) =
+        (build.recipe.profile, build.manifests_behind_links.first())
+    {
+        return Err(EmitError::ManifestBehindLink {
+            manifest: manifest.clone(),
+        });
+    }
     let mut files = vec![EmittedFile {
         path: directory.child("Dockerfile"),
         text: dockerfile::render(&stages::instructions(build)?)?,

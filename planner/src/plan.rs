@@ -52,7 +52,10 @@ use builds::Origin;
 use choices::Choices;
 use images::{plan_images, tag_services};
 use problems::Findings;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What the caller chooses. Whatever is empty is taken from `rebake.toml`, else from the documented defaults.
 #[derive(Clone, Default)]
@@ -216,6 +219,7 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
                 decide(image.state(), Baseline::None, &|_, _| Vec::new());
         }
     });
+    note_linked_manifests(&sources, &images);
     let mut plan = Plan {
         images,
         removed: Vec::new(),
@@ -247,6 +251,22 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
         plan.foundations = Some(Arc::new(Foundations::of(parts)));
     }
     Ok(plan)
+}
+
+/// Notes which manifests stand behind links: a build needs the links too.
+fn note_linked_manifests(sources: &Sources<'_>, images: &[PlannedImage]) {
+    // Images of one build list read the same.
+    let lists: BTreeMap<_, _> = images
+        .iter()
+        .filter_map(PlannedImage::go_build)
+        .map(|go| (Arc::as_ptr(&go.list), go))
+        .collect();
+    for go in lists.values() {
+        for path in builds::layout(go, &BTreeSet::new()).manifests() {
+            // A manifest that can't be had has been complained about when it was read.
+            let _ = sources.note_way(path);
+        }
+    }
 }
 
 impl Plan {

@@ -595,6 +595,14 @@ impl<'tree> Sources<'tree> {
         })
     }
 
+    /// Notes the links on the way to a file, if there are any.
+    pub(crate) fn note_way(&self, path: &RepoPath) -> Result<(), TreeError> {
+        match self.view.locate(path)? {
+            Some(found) if !found.links.is_empty() => self.note_links(path, &found.links),
+            _ => Ok(()),
+        }
+    }
+
     fn note_links(&self, path: &RepoPath, links: &[LinkHop]) -> Result<(), TreeError> {
         let real = self.view.real_file_at(path)?;
         let way: Vec<RepoPath> = links

@@ -9,7 +9,9 @@ mod build;
 mod install;
 mod registry;
 
-pub(crate) use build::Request;
+pub(crate) use build::{Outcome, Record, Request};
+pub(crate) use install::{context_lister, copy};
+pub(crate) use registry::free_address;
 
 use registry::Registry;
 use std::{
@@ -51,6 +53,15 @@ impl Drop for Daemon {
     }
 }
 
+/// Which Go image stands in for the official one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Toolchain {
+    /// One like it.
+    Fresh,
+    /// One with what every program needs compiled already, for checks that build many programs.
+    Warm,
+}
+
 /// A running builder with its registry.
 pub(crate) struct Builder {
     // Dropped in this order: the daemon before its folder.
@@ -58,30 +69,43 @@ pub(crate) struct Builder {
     directory: tempfile::TempDir,
     binaries: PathBuf,
     registry: Rc<Registry>,
+    toolchain: Toolchain,
     buildx: OnceCell<PathBuf>,
 }
 
 impl Builder {
-    /// Installs what is missing, starts a registry and a builder, and makes the base images.
+    /// Installs what is missing, and starts a registry with the base images and a builder.
     pub(crate) fn start() -> Result<Self, Box<dyn Error>> {
-        install::system_packages()?;
-        let registry = Rc::new(Registry::start()?);
-        let builder = Self::with_registry(registry)?;
-        base_images::make(&builder)?;
-        Ok(builder)
+        Self::start_with(Toolchain::Fresh)
     }
 
-    fn with_registry(registry: Rc<Registry>) -> Result<Self, Box<dyn Error>> {
+    /// The same with this Go image.
+    pub(crate) fn start_with(toolchain: Toolchain) -> Result<Self, Box<dyn Error>> {
+        install::system_packages()?;
+        let registry = Registry::start(&base_images::storage()?)?;
+        Self::with_registry(Rc::new(registry), toolchain)
+    }
+
+    /// Another builder with an empty cache, and the same registry and Go image.
+    pub(crate) fn fresh(&self) -> Result<Self, Box<dyn Error>> {
+        Self::with_registry(Rc::clone(&self.registry), self.toolchain)
+    }
+
+    fn with_registry(registry: Rc<Registry>, toolchain: Toolchain) -> Result<Self, Box<dyn Error>> {
         let binaries = install::buildkit()?;
         let directory = tempfile::tempdir()?;
         let at = |name: &str| directory.path().join(name);
         let mirror = registry.address();
+        let docker_hub = match toolchain {
+            Toolchain::Fresh => format!("{mirror:?}"),
+            Toolchain::Warm => format!("\"{mirror}/warm\", {mirror:?}"),
+        };
         fs::write(
             at("buildkitd.toml"),
             format!(
                 "root = {root:?}\n[grpc]\n  address = [{address:?}]\n[worker.containerd]\n  enabled = false\n\
                  [worker.oci]\n  enabled = true\n  snapshotter = \"overlayfs\"\n  binary = \"runc\"\n  gc = false\n\
-                 [registry.\"docker.io\"]\n  mirrors = [\"{mirror}\"]\n[registry.\"gcr.io\"]\n  mirrors = [\"{mirror}\"]\n\
+                 [registry.\"docker.io\"]\n  mirrors = [{docker_hub}]\n[registry.\"gcr.io\"]\n  mirrors = [\"{mirror}\"]\n\
                  [registry.\"{mirror}\"]\n  http = true\n  insecure = true\n",
                 root = at("root").display().to_string(),
                 address = address(&at(SOCKET)),
@@ -98,6 +122,7 @@ impl Builder {
             directory,
             binaries,
             registry,
+            toolchain,
             buildx: OnceCell::new(),
         };
         builder.wait()?;

@@ -81,6 +81,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
             "the action, the workflows, the templates and the examples, by the clients of CI services",
             &["clients"],
         )?;
+        against_go(
+            "emitted builds against BuildKit and the Go toolchain",
+            &["images", "check"],
+        )?;
         let mut licences = Command::new(tools::cargo_deny()?);
         // Advisories come from a repository on the network, which a check of a change must not depend on.
         licences

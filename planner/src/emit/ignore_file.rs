@@ -66,7 +66,12 @@ fn next_whole(directories: &Directories) -> Option<RepoPath> {
 
 /// The directories of packages, as the ignore file takes them.
 fn directories(scope: &Scope, manifests: &[Source], own_files: usize) -> Directories {
-    let others = 3 + manifests.len() + own_files + scope.embedded.len() + scope.files.len();
+    let others = 3
+        + manifests.len()
+        + own_files
+        + scope.embedded.len()
+        + scope.files.len()
+        + scope.probed.len();
     limit_directories(&scope.packages, MOST_PATTERNS.saturating_sub(others))
 }
 
@@ -123,7 +128,11 @@ pub(super) fn lets_in(
             .embedded
             .iter()
             .any(|directory| path != directory && path.starts_with(directory))
-        || scope.files.iter().any(|file| path.starts_with(file))
+        || scope
+            .files
+            .iter()
+            .chain(&scope.probed)
+            .any(|file| path.starts_with(file))
         || own_files.iter().any(|file| path.starts_with(file))
         || manifests.iter().any(is_manifest)
 }
@@ -197,7 +206,7 @@ pub(super) fn render(
     for path in &scope.embedded {
         lines.push(format!("!{}/**", escaped(path)?));
     }
-    for path in &scope.files {
+    for path in scope.files.union(&scope.probed) {
         lines.push(format!("!{}", escaped(path)?));
     }
     for source in &manifests {

@@ -62,7 +62,7 @@ impl fmt::Display for Forecast {
 pub struct PredictedStep {
     /// The stage.
     pub stage: &'static str,
-    /// Its place in the stage as BuildKit counts, `FROM` being 1.
+    /// Its place in the stage as BuildKit counts, from 1; the `FROM` of an image counts, that of another stage does not.
     pub number: usize,
     /// What becomes of it.
     pub forecast: Forecast,
@@ -128,6 +128,9 @@ pub fn predict(
 
 /// The target that is built.
 const FINAL: &str = "final";
+
+/// The image of which there is nothing to pull.
+const EMPTY_IMAGE: &str = "scratch";
 
 /// One stage of a Dockerfile.
 struct Stage {
@@ -310,7 +313,8 @@ impl Predictor<'_> {
                 settings_alike: false,
             },
         };
-        let mut number = 1;
+        let is_from_image = base.is_none() && stage.base.1 != EMPTY_IMAGE;
+        let mut number = usize::from(is_from_image);
         for (index, (instruction, text)) in stage.instructions.iter().enumerate() {
             let was = old.and_then(|old| old.instructions.get(index));
             let is_alike = was.is_some_and(|(_, was)| was == text);

@@ -25,6 +25,8 @@ pub struct ServiceBuild {
     pub module_directory: RepoPath,
     /// How its modules are found.
     pub layout: Layout,
+    /// Those of its manifests that are reached through links.
+    pub manifests_behind_links: BTreeSet<RepoPath>,
     /// The files of the context.
     pub scope: Scope,
     /// The files that `go list` takes, by platform.
@@ -134,6 +136,8 @@ pub struct Scope {
     pub embedded: BTreeSet<RepoPath>,
     /// Links, and files that stand elsewhere or have unusual names.
     pub files: BTreeSet<RepoPath>,
+    /// Files that Go takes wherever it finds them, there or not: so what the plan missed would be seen.
+    pub probed: BTreeSet<RepoPath>,
 }
 
 /// A file that the image needs beside the binary.

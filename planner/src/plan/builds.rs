@@ -49,6 +49,16 @@ pub(super) enum Origin {
     Gone,
 }
 
+impl PlannedImage {
+    /// Its build, where it is one in Go from a Dockerfile of ours.
+    pub(super) fn go_build(&self) -> Option<&GoBuild> {
+        match &self.origin {
+            Origin::Go(go) => Some(go),
+            Origin::Dockerfile { .. } | Origin::Gone => None,
+        }
+    }
+}
+
 impl Plan {
     /// How every service is built, sorted by name. Services that are in doubt are left out: what can't be planned can't be
     /// built from a plan.
@@ -162,12 +172,25 @@ impl Plan {
                 taken.map(|file| file.path.clone()).collect(),
             );
         }
+        // A profile changes the binary, and no list of Go's names it.
+        scope
+            .probed
+            .insert(first.inputs.directory.child("default.pgo"));
+        let layout = layout(go, &modules);
+        let mut manifests_behind_links = BTreeSet::new();
+        for manifest in layout.manifests() {
+            if let Some(way) = self.behind_links.get(manifest) {
+                scope.files.extend(way.iter().cloned());
+                manifests_behind_links.insert(manifest.clone());
+            }
+        }
         ServiceBuild {
             service: first.inputs.service.clone(),
             repository: self.cache_name(),
             main_directory: first.inputs.directory.clone(),
             module_directory: go.module.directory.clone(),
-            layout: layout(go, &modules),
+            layout,
+            manifests_behind_links,
             scope,
             listed,
             third_party,
@@ -256,7 +279,7 @@ fn add_package(scope: &mut Scope, package: &Package) {
     }
 }
 
-/// Whether `go list` reports files of this kind.
+/// Whether the build compares files of this kind with what it finds: those that `go list` reports, and the profile.
 fn is_listed(kind: FileKind) -> bool {
     match kind {
         FileKind::Go
@@ -269,9 +292,9 @@ fn is_listed(kind: FileKind) -> bool {
         | FileKind::Assembler
         | FileKind::Swig
         | FileKind::Syso
-        | FileKind::Embed => true,
+        | FileKind::Embed
+        | FileKind::Pgo => true,
         FileKind::Manifest
-        | FileKind::Pgo
         | FileKind::Asset
         | FileKind::CgoInclude
         | FileKind::BackEdge

@@ -1,68 +1,85 @@
 //! The images that emitted Dockerfiles start from, made of what the machine has.
 //!
-//! In: a builder. Out: images in its registry, under the names of the public ones.
+//! In: the machine's Go and busybox. Out: the storage of a registry with images under the names of the public ones, made
+//! once for each Go release and kept below `target/tools`.
 
-use super::{Builder, Request, install::which};
+use super::{Builder, Registry, Request, Toolchain, install, install::which};
 use crate::tools;
 use std::{
     error::Error,
     fs,
     path::{Path, PathBuf},
     process::Command,
+    rc::Rc,
 };
 
+const DOCKERFILE: &str = include_str!("base.Dockerfile");
+
 /// A target of the Dockerfile, and the name of the image.
-const IMAGES: [(&str, &str); 4] = [
+const IMAGES: [(&str, &str); 6] = [
     ("golang", "library/golang:"),
+    ("warm", "warm/library/golang:"),
     ("static", "distroless/static-debian13:nonroot"),
     ("debug", "distroless/static-debian13:debug-nonroot"),
     ("alpine", "library/alpine:3.22"),
+    ("tools", "library/busybox:latest"),
 ];
 
-/// Makes the images and pushes them.
-pub(super) fn make(builder: &Builder) -> Result<(), Box<dyn Error>> {
-    let context = builder.directory.path().join("base");
+/// The storage of a registry that holds the images.
+pub(super) fn storage() -> Result<PathBuf, Box<dyn Error>> {
+    let go = Command::new("go")
+        .args(["env", "GOROOT", "GOVERSION"])
+        .env("GOTOOLCHAIN", "local")
+        .output()?;
+    let go = String::from_utf8(go.stdout)?;
+    let go_root = PathBuf::from(go.lines().next().ok_or("go names no GOROOT")?);
+    let made_of = blake3::hash(format!("{go}\n{DOCKERFILE}\n{IMAGES:?}").as_bytes()).to_hex();
+    let tools = tools::target_directory().join("tools");
+    let finished = tools.join(format!("base-images-{}", &made_of[..12]));
+    if finished.is_dir() {
+        return Ok(finished);
+    }
+    eprintln!("making base images");
+    fs::create_dir_all(&tools)?;
+    let empty = tempfile::tempdir_in(&tools)?;
+    let registry = Rc::new(Registry::start(empty.path())?);
+    let builder = Builder::with_registry(Rc::clone(&registry), Toolchain::Fresh)?;
+    make(&builder, &go_root)?;
+    // What was made at the same time by another is as good.
+    let unfinished = tempfile::tempdir_in(&tools)?;
+    install::copy(&registry.storage(), &unfinished.path().join("storage"))?;
+    if fs::rename(unfinished.path().join("storage"), &finished).is_err() && !finished.is_dir() {
+        return Err("the base images can't be kept".into());
+    }
+    Ok(finished)
+}
+
+fn make(builder: &Builder, go_root: &Path) -> Result<(), Box<dyn Error>> {
+    let scratch = tempfile::tempdir()?;
+    let context = scratch.path();
     fs::create_dir_all(context.join("tmp"))?;
     fs::write(
         context.join("passwd"),
         "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n",
     )?;
-    fs::write(context.join("Dockerfile"), include_str!("base.Dockerfile"))?;
-    for (target, name) in IMAGES {
-        let mut name = name.to_owned();
-        if target == "golang" {
-            name.push_str(tools::GO_RELEASE);
-        }
-        make_one(builder, &context, target, &name)?;
-    }
-    Ok(())
-}
-
-fn make_one(
-    builder: &Builder,
-    context: &Path,
-    target: &str,
-    name: &str,
-) -> Result<(), Box<dyn Error>> {
+    fs::write(context.join("Dockerfile"), DOCKERFILE)?;
     let busybox = which("busybox")?;
     let registry = builder.registry();
-    let request = Request::new(context, context, target)
-        .named_context("busybox", busybox.parent().unwrap_or(Path::new("/bin")))
-        .named_context("goroot", &go_root()?)
-        .named_context("certificates", Path::new("/etc/ssl/certs"))
-        .named_context("zones", Path::new("/usr/share/zoneinfo"))
-        .argument(
-            "--output",
-            &format!("type=image,name={registry}/{name},push=true"),
-        );
-    builder.build(&request)?.or_failure()?;
+    for (target, name) in IMAGES {
+        let mut name = name.to_owned();
+        if name.ends_with(':') {
+            name.push_str(tools::GO_RELEASE);
+        }
+        let request = Request::new(context, context, target)
+            .named_context("busybox", busybox.parent().unwrap_or(Path::new("/bin")))
+            .named_context("goroot", go_root)
+            .named_context("certificates", Path::new("/etc/ssl/certs"))
+            .named_context("zones", Path::new("/usr/share/zoneinfo"))
+            .argument(
+                "--output",
+                &format!("type=image,name={registry}/{name},push=true,compression=zstd"),
+            );
+        builder.build(&request)?.or_failure()?;
+    }
     Ok(())
-}
-
-fn go_root() -> Result<PathBuf, Box<dyn Error>> {
-    let answer = Command::new("go")
-        .args(["env", "GOROOT"])
-        .env("GOTOOLCHAIN", "local")
-        .output()?;
-    Ok(PathBuf::from(String::from_utf8(answer.stdout)?.trim()))
 }

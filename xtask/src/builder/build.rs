@@ -110,14 +110,16 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// The stage and the place in it, counted from 1 with `FROM`; nothing for what no Dockerfile says. In a build for
-    /// several platforms BuildKit puts the platform before the stage.
+    /// The stage and the place in it, counted from 1, for what an instruction does; nothing for `FROM`, since an image is
+    /// pulled or is there, nor for laying a linked layer on the others. In a build for several platforms BuildKit puts the platform before the stage.
     pub(crate) fn place(&self) -> Option<(&str, usize)> {
-        let (place, _) = self.name.strip_prefix('[')?.split_once(']')?;
+        let (place, instruction) = self.name.strip_prefix('[')?.split_once("] ")?;
         let (stage, number) = place.rsplit_once(' ')?;
         let (number, _) = number.split_once('/')?;
-        let stage = stage.rsplit(' ').next()?;
-        Some((stage, number.trim().parse().ok()?))
+        let stage = stage.rsplit(' ').find(|word| !word.is_empty())?;
+        let number = number.trim().parse().ok()?;
+        let is_layer = !instruction.starts_with("FROM ") && !instruction.starts_with("LINK ");
+        is_layer.then_some((stage, number))
     }
 }
 
@@ -149,12 +151,11 @@ impl Record {
         }
     }
 
-    /// How many instructions ran, `FROM`s left out: an image is pulled, or is there.
+    /// How many instructions ran.
     pub(crate) fn ran(&self) -> usize {
         let steps = self.steps.iter();
         steps
-            .filter(|step| step.outcome != Outcome::Cached)
-            .filter(|step| step.place().is_some_and(|(_, number)| number > 1))
+            .filter(|step| step.outcome != Outcome::Cached && step.place().is_some())
             .count()
     }
 }
@@ -233,8 +234,10 @@ impl Builder {
                         outcome,
                     }
                 });
-                // What was cancelled because another step failed has an error too; what ran ran.
-                step.outcome = outcome;
+                // What came from a cache elsewhere is fetched when it is needed, which is told as if it ran.
+                if step.outcome != Outcome::Cached || outcome == Outcome::Failed {
+                    step.outcome = outcome;
+                }
             }
             for progress in status.statuses {
                 if progress.id.starts_with("transferring context") {

@@ -66,6 +66,12 @@ pub(super) fn buildx() -> Result<PathBuf, Box<dyn Error>> {
     built("buildx", "buildx", &["github.com/docker/buildx/cmd/buildx"])
 }
 
+/// The path of the program that lists what an ignore file lets through, as BuildKit's clients see it.
+pub(crate) fn context_lister() -> Result<PathBuf, Box<dyn Error>> {
+    let directory = built("buildkit", "context", &["./context"])?;
+    Ok(directory.join("context"))
+}
+
 /// The directory with programs of one of the modules below `xtask/builder`, built once a version.
 fn built(module: &str, name: &str, packages: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
     let module = tools::workspace().join("xtask/builder").join(module);
@@ -104,4 +110,9 @@ fn built(module: &str, name: &str, packages: &[&str]) -> Result<PathBuf, Box<dyn
 /// `go build` takes a path that ends so for a directory.
 fn with_slash(directory: &Path) -> String {
     format!("{}/", directory.display())
+}
+
+/// Copies a directory, with all that it holds as it is.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
+    run(Command::new("cp").args(["-a", "--"]).arg(from).arg(to))
 }

@@ -1,12 +1,13 @@
 //! A registry on a port of its own.
 //!
-//! In: nothing. Out: a [`Registry`] that serves until it is dropped, from an empty folder.
+//! In: nothing. Out: a [`Registry`] that serves until it is dropped, from a copy of a folder.
 
-use super::Daemon;
+use super::{Daemon, install::copy};
 use std::{
     error::Error,
     fs,
     net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
     process::Command,
     thread,
     time::Duration,
@@ -16,26 +17,31 @@ use std::{
 pub(crate) struct Registry {
     // Dropped in this order: the daemon before its folder.
     _daemon: Daemon,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     address: String,
 }
+
+/// The name of the storage in the registry's folder.
+const STORAGE: &str = "registry";
 
 /// How often another port is tried when somebody else took the first.
 const MOST_ATTEMPTS: usize = 5;
 
 impl Registry {
-    pub(super) fn start() -> Result<Self, Box<dyn Error>> {
+    /// Starts with what another registry left behind.
+    pub(super) fn start(storage: &Path) -> Result<Self, Box<dyn Error>> {
         let mut attempt = 1;
         loop {
-            match Self::start_once() {
+            match Self::start_once(storage) {
                 Err(_) if attempt < MOST_ATTEMPTS => attempt += 1,
                 other => return other,
             }
         }
     }
 
-    fn start_once() -> Result<Self, Box<dyn Error>> {
+    fn start_once(storage: &Path) -> Result<Self, Box<dyn Error>> {
         let directory = tempfile::tempdir()?;
+        copy(storage, &directory.path().join(STORAGE))?;
         let at = |name: &str| directory.path().join(name);
         let address = free_address()?;
         fs::write(
@@ -43,7 +49,7 @@ impl Registry {
             format!(
                 "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
                  http: {{addr: {address}}}\nlog: {{level: error}}\n",
-                at("registry").display()
+                at(STORAGE).display()
             ),
         )?;
         let mut daemon = Daemon::spawn(
@@ -59,7 +65,7 @@ impl Registry {
             if TcpStream::connect(&address).is_ok() {
                 return Ok(Self {
                     _daemon: daemon,
-                    _directory: directory,
+                    directory,
                     address,
                 });
             }
@@ -72,6 +78,11 @@ impl Registry {
     /// `HOST:PORT`.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The folder with everything that was pushed.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.directory.path().join(STORAGE)
     }
 }
 

@@ -1,0 +1,68 @@
+//! What a change is held to: a part of every other task, chosen so that each layout and each promise is there, and small
+//! enough to run every time.
+
+use super::{binaries, checkout::Selection, closed, steps, visible};
+use crate::builder::{Builder, Toolchain};
+use std::{error::Error, time::Instant};
+
+/// Sample monorepos that are built: one of each layout, and those that once failed.
+const BUILT: [&str; 10] = [
+    "embed/go-mod-file",
+    "layouts/nested-modules",
+    "modules/before-lazy-loading",
+    "replace/chain",
+    "symlinks/package-directory",
+    "third-party/imports-nothing-back",
+    "vendor/third-party",
+    "vendor/workspace",
+    "workspace/members-and-others",
+    "workspace/versions-of-a-pruned-workspace",
+];
+
+/// Sample monorepos of which every input is hidden once.
+const CLOSED: [&str; 4] = [
+    "embed/glob-and-hidden-files",
+    "pgo/main-package",
+    "vendor/third-party",
+    "workspace/members-and-others",
+];
+
+/// Modifications that are also built on a fresh builder with an imported cache.
+const IMPORTED: [&str; 3] = [
+    "a README",
+    "a source file",
+    "another version of a module that is not linked",
+];
+
+pub(super) fn run() -> Result<bool, Box<dyn Error>> {
+    let mut all_well = part("what builds see", || {
+        visible::compare_all(&Selection::of_fixtures(&["all"]))
+    })?;
+    let builder = Builder::start_with(Toolchain::Warm)?;
+    all_well &= part("binaries", || {
+        binaries::build_all(&builder, &Selection::of_fixtures(&BUILT), false)
+    })?;
+    all_well &= part("closed scopes", || {
+        closed::check_all(&builder, &Selection::of_fixtures(&CLOSED), None)
+    })?;
+    all_well &= part("predicted steps", || {
+        steps::compare_all(&builder, &["layers", "mounts"], &|_| true, &|name| {
+            IMPORTED.contains(&name)
+        })
+    })?;
+    Ok(all_well)
+}
+
+fn part(
+    name: &str,
+    check: impl FnOnce() -> Result<bool, Box<dyn Error>>,
+) -> Result<bool, Box<dyn Error>> {
+    let started = Instant::now();
+    let is_well = check()?;
+    let verdict = if is_well { "passed" } else { "FAILED" };
+    println!(
+        "== {name}: {verdict} in {:.0} s",
+        started.elapsed().as_secs_f32()
+    );
+    Ok(is_well)
+}
