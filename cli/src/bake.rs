@@ -138,7 +138,9 @@ fn oldest_version(inspected: &str) -> Option<((u32, u32), String)> {
         let mut numbers = text.strip_prefix('v').unwrap_or(text).split('.');
         let major = numbers.next()?.parse().ok()?;
         let minor = numbers.next()?.parse().ok()?;
-        is_version.then(|| ((major, minor), text.to_owned()))
+        // What was built from its sources by hand does not know its version.
+        let is_known = (major, minor) != (0, 0);
+        (is_version && is_known).then(|| ((major, minor), text.to_owned()))
     });
     versions.min()
 }
@@ -172,7 +174,10 @@ mod tests {
         let inspected = "Name: team\nDriver: remote\n\nNodes:\nName:             team0\nBuildKit version: v0.32.2\nPlatforms: linux/amd64\nName: team1\nBuildKit version: v0.25.1-rc1\n";
         let oldest = oldest_version(inspected);
         assert_eq!(oldest, Some(((0, 25), "v0.25.1-rc1".to_owned())));
-        assert_eq!(oldest_version("Name: x\nBuildKit version: dev\n"), None);
+        for unknown in ["dev", "v0.0.0+unknown"] {
+            let inspected = format!("Name: x\nBuildKit version: {unknown}\n");
+            assert_eq!(oldest_version(&inspected), None);
+        }
     }
 
     #[test]

@@ -9,6 +9,13 @@ fail() {
     exit 1
 }
 
+# Go and git look for it in the home directory, which not every image names. bake hands on a variable that is not set as an
+# empty secret.
+if [ -e /root/.netrc ]; then
+    [ -s /root/.netrc ] || fail 'the secret netrc is empty; give it to the build, for bake in the variable NETRC'
+    export HOME=/root NETRC=/root/.netrc
+fi
+
 # The platform that BuildKit builds for, as Go names it.
 platform() {
     target=$TARGETOS-$TARGETARCH
