@@ -17,7 +17,7 @@ for target in "${targets[@]}"; do
   [[ $target =~ ^[a-z0-9][a-z0-9-]*$ ]] || fail "the input targets holds what is no service's name: $target"
 done
 
-arguments=(--images "${images:-$trusted_images}" --tag "$tag")
+arguments=(--no-cache --images "${images:-$trusted_images}" --tag "$tag")
 [[ -z $images ]] || arguments+=(--push)
 [[ -z $cache_from ]] || arguments+=(--cache-from "$cache_from")
 [[ -z $cache_to ]] || arguments+=(--cache-to "$cache_to")

@@ -12,7 +12,8 @@ source "$here/messages.sh"
 source "$here/destination.sh"
 destination
 
-arguments=()
+# What an earlier run left on the runner counts for nothing.
+arguments=(--no-cache)
 add() {
   if [[ -n $2 ]]; then
     arguments+=("$1" "$2")
