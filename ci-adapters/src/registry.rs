@@ -24,5 +24,5 @@ mod transport;
 pub use client::{OciRegistry, RegistryError, RegistryOptions};
 pub use credentials::{Credentials, DockerConfig, DockerConfigError};
 pub use image_prefix::{Image, ImagePrefix, ImagePrefixError};
-pub use survey::{ContentTags, tag_states};
+pub use survey::{ContentTags, for_each_image, tag_states};
 pub use transport::Encryption;

@@ -416,11 +416,16 @@ pub(crate) struct RegistryArguments {
 impl RegistryArguments {
     /// Whether the registry is spoken to with TLS.
     pub(crate) fn encryption(&self) -> Encryption {
-        if self.registry_insecure {
-            Encryption::Absent
-        } else {
-            Encryption::Required
-        }
+        encryption(self.registry_insecure)
+    }
+}
+
+/// Whether a registry is spoken to with TLS.
+pub(crate) fn encryption(insecure: bool) -> Encryption {
+    if insecure {
+        Encryption::Absent
+    } else {
+        Encryption::Required
     }
 }
 

@@ -123,6 +123,14 @@ pub(crate) enum Failure {
     BuildOfCommit,
     #[error("{0}; --images and --tag make the names of images")]
     ImageName(#[from] ImageReferenceError),
+    #[error("the registry can't be asked: {0}")]
+    Registry(String),
+    #[error("{} of {all} images did not get the tag `{tag}`: {}", .problems.len(), .problems.join("; "))]
+    Retag {
+        tag: String,
+        all: usize,
+        problems: Vec<String>,
+    },
     #[error(transparent)]
     CiLimit(#[from] LimitError),
     #[error("there is no verb `{}`; `rebake --help` lists them", .0.escape_debug())]

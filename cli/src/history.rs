@@ -1,8 +1,9 @@
 //! The history that a CI's run is compared with.
 //!
 //! In: the commit that the run's event names. Out: a [`Comparison`]. Where a clone does not hold the commit, git is asked
-//! to fetch it: first that commit alone, and only for a common ancestor more and more history, within bounds. What can't
-//! be had is said, with what mends it, and everything is built.
+//! to fetch it: first that commit alone, and only for a common ancestor more and more history, within bounds. A clone
+//! without contents (`--filter=blob:none`) gets those that differ. What can't be had is said, with what mends it, and
+//! everything is built.
 //!
 //! It must never give git anything but ids that were checked, fetch a branch or a tag, or wait for ever.
 
@@ -19,10 +20,10 @@ use std::{
 /// By how many commits the history is deepened, in turn, until the common ancestor is there.
 const DEEPENINGS: [u32; 4] = [50, 200, 1_000, 5_000];
 
-/// As long as one fetch may take.
+/// As long as git may take at a time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often a running fetch is looked at.
+/// How often a running git is looked at.
 const TICK: Duration = Duration::from_millis(20);
 
 /// Whether git may be asked to fetch.
@@ -83,11 +84,15 @@ pub(crate) fn prepare(
         return unavailable(message);
     }
     let is_common_ancestor = matches!(choice, BaselineChoice::CommonAncestor(_));
-    if !is_common_ancestor {
-        return Comparison::Commit(commit.to_string());
-    }
-    match clone.fetch_common_ancestor(commit, head) {
-        Ok(()) => Comparison::CommonAncestor(commit.to_string()),
+    let base = if is_common_ancestor {
+        clone.fetch_common_ancestor(commit, head)
+    } else {
+        Ok(commit.clone())
+    };
+    // Without the contents the plan says what is missing.
+    match base.map(|base| clone.fetch_contents(&base, head)) {
+        Ok(()) if is_common_ancestor => Comparison::CommonAncestor(commit.to_string()),
+        Ok(()) => Comparison::Commit(commit.to_string()),
         Err(message) => unavailable(message),
     }
 }
@@ -110,10 +115,7 @@ impl LocalClone<'_> {
             ));
         }
         // A clone that is whole must not become a shallow one.
-        let depth = self
-            .repository
-            .is_shallow()
-            .then_some("--depth=1".to_owned());
+        let depth = self.repository.is_shallow().then_some("--depth=1");
         self.fetch(depth, &[commit]).map_err(|problem| {
             format!("the commit {commit} is not in this clone and can't be fetched ({problem}); {advice}")
         })?;
@@ -127,7 +129,7 @@ impl LocalClone<'_> {
         &mut self,
         commit: &CommitSha,
         head: Option<&str>,
-    ) -> Result<(), String> {
+    ) -> Result<CommitSha, String> {
         let mut deepenings = DEEPENINGS.iter();
         loop {
             let asked = self
@@ -137,7 +139,10 @@ impl LocalClone<'_> {
             let head = planned_commit(&self.repository, head)
                 .ok_or("nothing is committed yet, so there is nothing to compare with")?;
             let error = match self.repository.merge_base(asked, head) {
-                Ok(_) => return Ok(()),
+                Ok(base) => {
+                    let base = base.to_string().parse::<CommitSha>();
+                    return base.map_err(|error| error.to_string());
+                }
                 Err(error) => error,
             };
             let is_cut_off = matches!(error, MergeBaseError::ShallowClone { .. });
@@ -149,24 +154,53 @@ impl LocalClone<'_> {
             };
             let head: Option<CommitSha> = head.to_string().parse().ok();
             let tips: Vec<&CommitSha> = head.iter().chain([commit]).collect();
-            let deepen = Some(format!("--deepen={commits}"));
+            let deepen = format!("--deepen={commits}");
             // What is checked out may be known here alone.
-            self.fetch(deepen.clone(), &tips)
-                .or_else(|_| self.fetch(deepen, &[commit]))
+            self.fetch(Some(&deepen), &tips)
+                .or_else(|_| self.fetch(Some(&deepen), &[commit]))
                 .map_err(|problem| format!("{error}; more history can't be fetched ({problem})"))?;
         }
     }
 
-    fn fetch(&mut self, depth: Option<String>, commits: &[&CommitSha]) -> Result<(), String> {
+    /// Has git fetch what differs between the two trees, in a clone that holds contents only where they were needed.
+    fn fetch_contents(&mut self, base: &CommitSha, head: Option<&str>) {
+        if !self.repository.is_partial_clone() || self.fetching == Fetching::Forbidden {
+            return;
+        }
+        let Some(head) = planned_commit(&self.repository, head) else {
+            return;
+        };
+        let arguments = [
+            "diff",
+            "--numstat",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--ignore-submodules=all",
+            "--end-of-options",
+            base.as_str(),
+            &head.to_string(),
+        ];
+        // What is missing then is told by the plan.
+        let _ = self.git(&arguments);
+    }
+
+    fn fetch(&mut self, depth: Option<&str>, commits: &[&CommitSha]) -> Result<(), String> {
+        let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"];
+        arguments.extend(depth);
+        arguments.extend(["--end-of-options", "origin"]);
+        arguments.extend(commits.iter().map(|commit| commit.as_str()));
+        self.git(&arguments)
+    }
+
+    /// Runs git, and looks at the repository anew.
+    fn git(&mut self, arguments: &[&str]) -> Result<(), String> {
         let mut log = tempfile::tempfile().map_err(|error| error.to_string())?;
         let stderr = log.try_clone().map_err(|error| error.to_string())?;
         let mut command = Command::new("git");
         command
             .args(["-c", "maintenance.auto=false", "-c", "gc.auto=0"])
-            .args(["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"])
-            .args(depth)
-            .args(["--end-of-options", "origin"])
-            .args(commits.iter().map(|commit| commit.as_str()))
+            .args(arguments)
             .current_dir(self.directory)
             // There is nobody who could answer.
             .env("GIT_TERMINAL_PROMPT", "0")

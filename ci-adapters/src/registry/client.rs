@@ -90,6 +90,16 @@ pub enum RegistryError {
         /// 401 or 403.
         status: u16,
     },
+    /// It does not take a tag.
+    #[error(
+        "{host} answers {status} and does not take the tag; check that `docker login {host}` may push"
+    )]
+    PushDenied {
+        /// Which.
+        host: String,
+        /// 401 or 403.
+        status: u16,
+    },
     /// It answers with a status that says nothing about a tag.
     #[error("{host} answers {status}")]
     Status {
@@ -250,6 +260,10 @@ impl OciRegistry {
         let answer = self.ask(&question, &image.repository, Actions::PullAndPush)?;
         match answer.status {
             200..=202 => Ok(true),
+            status @ (401 | 403) => Err(RegistryError::PushDenied {
+                host: self.host.clone(),
+                status,
+            }),
             status => Err(self.refused(status)),
         }
     }

@@ -1,6 +1,6 @@
-//! Many tags, asked for side by side.
+//! Many images, asked about side by side.
 //!
-//! In: a registry and images. Out: what it says of each. It must never leave one out.
+//! In: images and a question. Out: an answer for each. It must never leave one out.
 
 use super::image_prefix::Image;
 use rebake_planner::{decide::TagState, discover::service_name::ServiceName};
@@ -22,24 +22,32 @@ pub trait ContentTags: Sync {
     fn state(&self, image: &Image) -> TagState;
 }
 
-/// Asks for the images of services.
+/// Asks whether the images of services are there.
 pub fn tag_states(
     registry: &dyn ContentTags,
     images: &[(ServiceName, Image)],
 ) -> BTreeMap<ServiceName, TagState> {
+    for_each_image(images, &|image| registry.state(image))
+}
+
+/// Asks the same about the images of services, some of them at a time.
+pub fn for_each_image<Answer: Send>(
+    images: &[(ServiceName, Image)],
+    ask: &(dyn Fn(&Image) -> Answer + Sync),
+) -> BTreeMap<ServiceName, Answer> {
     let next = AtomicUsize::new(0);
-    let states = Mutex::new(BTreeMap::new());
+    let answers = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
         for _ in 0..ASKED_AT_A_TIME.min(images.len()) {
             scope.spawn(|| {
                 while let Some((service, image)) = images.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    let state = registry.state(image);
-                    let mut states = states.lock().unwrap_or_else(PoisonError::into_inner);
-                    states.insert(service.clone(), state);
+                    let answer = ask(image);
+                    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+                    answers.insert(service.clone(), answer);
                 }
             });
         }
     });
-    states.into_inner().unwrap_or_else(PoisonError::into_inner)
+    answers.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

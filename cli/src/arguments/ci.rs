@@ -3,7 +3,8 @@
 use super::{BaselineArguments, BuildArguments, RegistryArguments, TreeArguments};
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
-use rebake_ci::gitlab::Include;
+use rebake_ci::{gitlab::Include, registry::ImagePrefix};
+use rebake_planner::discover::service_name::ServiceName;
 use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
@@ -20,6 +21,10 @@ pub(crate) enum CiService {
     Github(GithubArguments),
     /// Write a child pipeline and a dotenv report for GitLab CI, and the plan to stdout.
     Gitlab(GitlabArguments),
+    /// Give the images of all services another tag in the registry, without a build.
+    ///
+    /// After the builds of a run: the images that were reused get the run's tag beside their content tags. Ends with code 1 when an image is not there.
+    Retag(RetagArguments),
 }
 
 /// What all CI services have in common.
@@ -102,6 +107,30 @@ pub(crate) struct GitlabArguments {
     pub(crate) include: Vec<Include>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct RetagArguments {
+    /// The services; without them, all.
+    #[arg(id = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<ServiceName>,
+
+    /// The tag to give, such as the commit's id.
+    #[arg(long, value_name = "TAG", value_parser = parse_tag)]
+    pub(crate) tag: String,
+
+    /// What stands before the names of the images, with a slash at its end.
+    #[arg(long, value_name = "PREFIX", help_heading = "Registry")]
+    pub(crate) registry: ImagePrefix,
+
+    /// Speak to the registry without TLS. One on this machine is spoken to so anyway.
+    #[arg(long, help_heading = "Registry")]
+    pub(crate) registry_insecure: bool,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BuilderName {
     /// `docker buildx bake`, with a Docker daemon as a service.
@@ -130,18 +159,19 @@ fn parse_images(text: &str) -> Result<String, String> {
 }
 
 fn parse_tag(text: &str) -> Result<String, String> {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-    let is_start = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    if text.len() <= 128
-        && text.starts_with(is_start)
-        && text
-            .chars()
-            .all(|character| is_plain(character) || character == '_')
-    {
-        Ok(text.to_owned())
-    } else {
-        Err("a tag is 1 to 128 letters, digits, `.`, `_` and `-`, and starts with none of the last two marks".to_owned())
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let is_plain = |character: char| is_word(character) || ".-".contains(character);
+    if text.len() > 128 || !text.starts_with(is_word) || !text.chars().all(is_plain) {
+        return Err("a tag is 1 to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two".to_owned());
     }
+    let is_hex =
+        |text: &str| text.len() == 64 && text.chars().all(|digit| digit.is_ascii_hexdigit());
+    if text.strip_prefix("k-").is_some_and(is_hex) {
+        return Err(
+            "it has the form of a content tag, and those are given by builds alone".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 fn parse_line(text: &str) -> Result<String, String> {

@@ -5,6 +5,7 @@
 
 mod github;
 mod gitlab;
+mod retag;
 
 use crate::{
     arguments::ci::{CiArguments, CiService, RunArguments},
@@ -25,6 +26,7 @@ pub(crate) fn run(arguments: &CiArguments, output: &mut Output) -> Result<ExitCo
     match &arguments.service {
         CiService::Github(arguments) => github::run(arguments, output),
         CiService::Gitlab(arguments) => gitlab::run(arguments, output),
+        CiService::Retag(arguments) => retag::run(arguments, output),
     }
 }
 

@@ -235,6 +235,28 @@ fn a_history_of_many_commits_is_deepened_until_the_ancestor_is_there() {
 }
 
 #[test]
+fn a_clone_without_contents_gets_those_that_differ() {
+    let (origin, first, second) = origin();
+    origin.git(&["config", "uploadpack.allowFilter", "true"]);
+    for filter in ["blob:none", "tree:0"] {
+        let run = Run::empty(&origin);
+        let filter = format!("--filter={filter}");
+        run.shop
+            .git(&["fetch", "--quiet", &filter, "origin", &second]);
+        run.shop.git(&["checkout", "--quiet", "FETCH_HEAD"]);
+        let answer = run.github("push", &push_of(&first), &["--no-fetch"]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        let explained = "internal/templates/mails/order.txt changed";
+        assert!(!run.read("summary.md").contains(explained), "{filter}");
+        fs::remove_file(run.files.join("output")).unwrap();
+        let answer = run.github("push", &push_of(&first), &[]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        assert_eq!(run.services(), ["mailer"], "{filter}: {answer:?}");
+        assert!(run.read("summary.md").contains(explained), "{filter}");
+    }
+}
+
+#[test]
 fn events_without_a_base_build_everything_and_say_so() {
     let (origin, _, second) = origin();
     let run = Run::shallow(&origin, &second);

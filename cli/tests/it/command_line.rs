@@ -29,6 +29,7 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
         &["ci"],
         &["ci", "github"],
         &["ci", "gitlab"],
+        &["ci", "retag"],
         &["explain"],
         &["completions"],
         &["man"],

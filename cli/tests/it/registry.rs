@@ -30,6 +30,11 @@ impl Registry {
                 let challenge = "WWW-Authenticate: Basic realm=\"shop\"";
                 return answer(asked, "401 Unauthorized", &[challenge], "");
             }
+            if asked.method == "PUT" {
+                assert_eq!(asked.body, manifest);
+                seen.lock().unwrap().insert(asked.path.clone());
+                return answer(asked, "201 Created", &[], "");
+            }
             if seen.lock().unwrap().contains(&asked.path) {
                 answer(asked, "200 OK", &[media_type], manifest)
             } else {
@@ -267,4 +272,47 @@ fn a_failed_build_is_not_forgotten_by_the_next_push() {
         answer.stdout.contains("not in the registry; unchanged"),
         "{answer:?}"
     );
+}
+
+#[test]
+fn images_that_are_there_get_another_tag_without_a_build() {
+    let shop = Shop::new();
+    let registry = Registry::new();
+    let (planned, _) = plan(&shop, &registry, &[]);
+    for service in ["api", "cart", "mailer"] {
+        registry.push(&planned, service);
+    }
+    let config = docker_config(&registry);
+    let prefix = registry.prefix();
+    let retag = |more: &[&str]| {
+        let arguments = ["ci", "retag", "--registry", &prefix];
+        let variables = [("DOCKER_CONFIG", config.path().to_str().unwrap())];
+        shop.run_with(&[&arguments[..], more].concat(), &variables)
+    };
+    let answer = retag(&["--tag", "v1", "api", "mailer"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert_eq!(answer.stdout, "2 images got the tag v1\n");
+    for service in ["api", "mailer"] {
+        let path = format!("/v2/shop/{service}/manifests/v1");
+        assert!(registry.held.lock().unwrap().contains(&path));
+    }
+    let answer = retag(&["--tag", "v2"]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert_eq!(answer.stdout, "");
+    assert!(
+        answer.stderr.contains("worker is not in the registry"),
+        "{answer:?}"
+    );
+    shop.write(
+        "services/api/broken.go",
+        "package main\n\nimport \"nowhere.example/x\"\n",
+    );
+    let answer = retag(&["--tag", "v2", "api"]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.stderr.contains("api is in doubt"), "{answer:?}");
+    let content_tag = format!("k-{}", "a".repeat(64));
+    for wrong in [content_tag.as_str(), "a/b", "-x", ""] {
+        let answer = retag(&["--tag", wrong]);
+        assert_eq!(answer.code, 2, "{answer:?}");
+    }
 }
