@@ -10,7 +10,7 @@ mod install;
 mod registry;
 
 pub(crate) use build::{Outcome, Record, Request};
-pub(crate) use install::{context_lister, copy};
+pub(crate) use install::{context_lister, copy, which};
 pub(crate) use registry::free_address;
 
 use registry::Registry;

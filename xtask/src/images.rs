@@ -7,6 +7,9 @@ mod binaries;
 mod check;
 mod checkout;
 mod closed;
+mod lint;
+mod reproducible;
+mod running;
 mod steps;
 
 mod visible;
@@ -29,6 +32,12 @@ enum Task {
     Closed(closed::Arguments),
     /// Modify a sample, and compare the steps that run with those that are predicted to.
     Steps(steps::Arguments),
+    /// Run a program from every runtime image.
+    Run(running::Arguments),
+    /// Build everything on two builders, and compare the digests of the images.
+    Reproducible(reproducible::Arguments),
+    /// Look for findings of hadolint and of BuildKit's own checks.
+    Lint(lint::Arguments),
     /// A part of all of these, as every change is held to it.
     Check,
 }
@@ -39,6 +48,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Task::Visible(arguments) => visible::run(arguments)?,
         Task::Closed(arguments) => closed::run(arguments)?,
         Task::Steps(arguments) => steps::run(arguments)?,
+        Task::Run(arguments) => running::run(arguments)?,
+        Task::Reproducible(arguments) => reproducible::run(arguments)?,
+        Task::Lint(arguments) => lint::run(arguments)?,
         Task::Check => check::run()?,
     };
     Ok(if all_well {

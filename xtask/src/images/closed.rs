@@ -212,6 +212,10 @@ fn names(said: &str, hidden: &RepoPath, checkout: &Checkout, build: &ServiceBuil
         || hidden.file_name().is_some_and(is_named)
         || is_named(place)
         || package.is_some_and(|package| is_named(&package.import_path))
+        // Go looks elsewhere for a module of which it finds no package.
+        || package.is_some_and(|package| {
+            build.main_directory != directory && is_named(&format!("{}@", package.module))
+        })
 }
 
 /// Changes everything that the build sees and that is no input, and adds files that Go takes for nothing; tells which.
