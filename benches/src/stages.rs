@@ -2,6 +2,7 @@
 //!
 //! In: a checkout. Out: the time of every stage in several plans of one process, on one thread, so that times add up. It
 //! must never count time twice: what a stage spends in the tree is the tree's, and a stage within another is its own.
+//! Files are parsed and hashed by the stage that needs them first; what that takes is measured once more by itself.
 
 use crate::samples::Samples;
 use camino::Utf8Path;
@@ -30,10 +31,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// The parts of a plan, in the order in which they are shown.
 pub const PARTS: [&str; 10] = [
     "tree: list and read",
-    "parse",
-    "hash contents",
-    "discover",
-    "graph",
+    "discover, with what it parses and hashes",
+    "graph, with what it parses and hashes",
+    "of these two: parse",
+    "of these two: hash contents",
     "inputs",
     "keys",
     "decide, against an edit",
@@ -97,21 +98,12 @@ fn measure_here(directory: &Utf8Path, runs: usize) -> Result<Stages, Failure> {
         });
         let deciding = time(|| planned.compare_with(&before));
         let emitting = time(|| emit(&planned));
-        // Most files are read and parsed where services are looked for and where packages are loaded.
-        let needed_first = parsing + hashing;
-        let searching = of(Part::Stage(Stage::Discover)) + of(Part::Stage(Stage::Graph));
-        let share = if searching.is_zero() {
-            0.0
-        } else {
-            needed_first.min(searching).as_secs_f64() / searching.as_secs_f64()
-        };
-        let without = |stage: Stage| of(Part::Stage(stage)).mul_f64(1.0 - share);
         for (part, time) in PARTS.into_iter().zip([
             of(Part::Tree),
+            of(Part::Stage(Stage::Discover)),
+            of(Part::Stage(Stage::Graph)),
             parsing,
             hashing,
-            without(Stage::Discover),
-            without(Stage::Graph),
             of(Part::Stage(Stage::Inputs)),
             of(Part::Stage(Stage::Hash)),
             deciding,

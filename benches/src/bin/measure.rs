@@ -23,6 +23,10 @@ use std::time::Duration;
 
 type Failure = Box<dyn std::error::Error>;
 
+/// As the planner's own program has it, so that what is measured in this process is what a user gets.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measure how long plans take, and how much memory they need.
 #[derive(Debug, Parser)]
 #[command(name = "rebake-measure")]
