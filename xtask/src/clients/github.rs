@@ -128,6 +128,7 @@ struct Line {
     name: String,
     #[serde(default)]
     arg: String,
+    content: Option<String>,
 }
 
 impl<'a> GitHub<'a> {
@@ -292,7 +293,7 @@ impl<'a> GitHub<'a> {
                 commands.push(Obeyed {
                     name,
                     key: line.name,
-                    value: line.arg,
+                    value: line.content.unwrap_or(line.arg),
                 });
             }
             let _ = writeln!(log, "{} | {}", line.job.trim_end(), line.msg.trim_end());

@@ -30,6 +30,8 @@ struct Story<'a> {
     /// What the registry should hold, without the cache.
     expected: Tags,
     cached: BTreeSet<String>,
+    /// What the last run put into its summary.
+    summary: String,
     complaints: Vec<String>,
 }
 
@@ -69,6 +71,7 @@ pub(super) fn tell(
         platforms: None,
         expected: Tags::new(),
         cached: BTreeSet::new(),
+        summary: String::new(),
         complaints: Vec::new(),
     };
     story.use_example("minimal.yml", "")?;
@@ -90,6 +93,7 @@ pub(super) fn tell(
     story.use_example("own-jobs.yml", "")?;
     let source = story.shop.push("Rename a path")?;
     story.push_to_main("a service's source", &text, &source, &["api"])?;
+    story.summary_says("services/api/main.go");
     story.answers("api", &source, "http://127.0.0.1:8080/goods", "tea pot")?;
 
     story
@@ -314,6 +318,12 @@ impl Story<'_> {
         let started = Instant::now();
         let run = self.github.run(&self.shop, event, settings)?;
         self.expect_jobs(what, &run, expectation);
+        self.summary = run
+            .commands
+            .iter()
+            .filter(|command| command.name == "summary")
+            .map(|command| command.value.as_str())
+            .collect();
         let content_tags = self.shop.content_tags(self.rebake, self.platforms)?;
         let directory = match expectation.pushed {
             Pushed::WithCaches | Pushed::Trusted => Some("acme/shop"),
@@ -401,6 +411,16 @@ impl Story<'_> {
         if found != expected {
             self.complaints.push(format!(
                 "{what}: {which} {found:#?}\nexpected {expected:#?}"
+            ));
+        }
+    }
+
+    /// Whether the last summary holds a text.
+    fn summary_says(&mut self, expected: &str) {
+        if !self.summary.contains(expected) {
+            self.complaints.push(format!(
+                "the summary does not say {expected:?}:\n{}",
+                self.summary
             ));
         }
     }

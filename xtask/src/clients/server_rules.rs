@@ -133,14 +133,24 @@ impl Written {
     fn new(rebake: &Path, shop: &Shop, arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
         let directory = tempfile::tempdir()?;
         let at = |name: &str| -> PathBuf { directory.path().join(name) };
-        let mut github = Command::new(rebake);
+        // Not the event of a CI that runs this.
+        let alone = || {
+            let mut command = Command::new(rebake);
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            command
+                .env_clear()
+                .env("PATH", path)
+                .env("HOME", directory.path());
+            command
+        };
+        let mut github = alone();
         github
             .args(["ci", "github", "--root"])
             .arg(shop.tree())
             .args(arguments)
             .env("GITHUB_OUTPUT", at("outputs"))
             .env("GITHUB_STEP_SUMMARY", at("summary"));
-        let mut gitlab = Command::new(rebake);
+        let mut gitlab = alone();
         gitlab
             .args([
                 "ci",
