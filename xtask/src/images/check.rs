@@ -10,7 +10,7 @@ const BUILT: [&str; 10] = [
     "embed/go-mod-file",
     "layouts/nested-modules",
     "modules/before-lazy-loading",
-    "replace/chain",
+    "replace/declared-path-does-not-matter",
     "symlinks/package-directory",
     "third-party/imports-nothing-back",
     "vendor/third-party",
@@ -28,7 +28,10 @@ const CLOSED: [&str; 4] = [
 ];
 
 /// Sample monorepos that are built twice, by two builders.
-const REPRODUCIBLE: [&str; 2] = ["embed/glob-and-hidden-files", "replace/chain"];
+const REPRODUCIBLE: [&str; 2] = [
+    "embed/glob-and-hidden-files",
+    "replace/declared-path-does-not-matter",
+];
 
 /// Modifications that are also built on a fresh builder with an imported cache.
 const IMPORTED: [&str; 3] = [
