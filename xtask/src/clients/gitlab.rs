@@ -24,11 +24,6 @@ pub(super) const COMPONENT: &str = "component: gitlab.com/rebake-build/rebake/re
 pub(super) const TEMPLATE: &str = "templates/rebake.yml";
 const VERSION: &str = "0.1.0";
 
-/// How the samples include it.
-pub(super) fn local_include() -> String {
-    format!("local: /{TEMPLATE}")
-}
-
 /// How a pipeline went.
 #[derive(Debug)]
 pub(super) struct Pipeline {
@@ -119,7 +114,7 @@ impl<'a> GitLab<'a> {
     pub(super) fn use_example(&self, shop: &Shop, name: &str) -> Result<(), Box<dyn Error>> {
         let path = tools::workspace().join("examples/gitlab").join(name);
         let example = fs::read_to_string(path)?
-            .replace(COMPONENT, &local_include())
+            .replace(COMPONENT, &format!("local: /{TEMPLATE}"))
             .replace(
                 "registry.example.com/acme/shop",
                 &format!("{}/acme/lab/own", self.builder.registry()),

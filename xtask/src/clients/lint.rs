@@ -187,7 +187,7 @@ fn say(
     )))
 }
 
-/// The examples for GitLab as pipelines, with the template expanded by the client that plays GitLab; and the template's
+/// The examples for GitLab as pipelines, with the template, as a component, expanded by the client that plays GitLab; and the template's
 /// header, which is a document of its own.
 fn pipelines(root: &Path, scratch: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let template = fs::read_to_string(root.join(gitlab::TEMPLATE))?;
@@ -203,9 +203,6 @@ fn pipelines(root: &Path, scratch: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>
         let templates = project.join(gitlab::TEMPLATE);
         fs::create_dir_all(templates.parent().unwrap_or(&project))?;
         fs::write(&templates, &template)?;
-        let text = fs::read_to_string(&example)?;
-        let text = text.replace(gitlab::COMPONENT, &gitlab::local_include());
-        fs::write(project.join(".gitlab-ci.yml"), text)?;
         for arguments in [
             &["init", "--quiet"] as &[&str],
             &["remote", "add", "origin", "https://gitlab.com/acme/lab.git"],
@@ -222,6 +219,16 @@ fn pipelines(root: &Path, scratch: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>
         ] {
             install::must(Command::new("git").arg("-C").arg(&project).args(arguments))?;
         }
+        // A component of the project itself, at the commit that is checked out.
+        let commit = Command::new("git")
+            .arg("-C")
+            .arg(&project)
+            .args(["rev-parse", "HEAD"])
+            .output()?;
+        let commit = String::from_utf8(commit.stdout)?;
+        let component = format!("component: gitlab.com/acme/lab/rebake@{}", commit.trim());
+        let text = fs::read_to_string(&example)?.replace(gitlab::COMPONENT, &component);
+        fs::write(project.join(".gitlab-ci.yml"), text)?;
         let output = install::gitlab_ci_local()?
             .arg("--preview")
             .current_dir(&project)
