@@ -207,7 +207,8 @@ pub(crate) struct BuildImagesArguments {
     #[arg(id = "service", value_name = "SERVICE")]
     pub(crate) services: Vec<ServiceName>,
 
-    /// What stands before the services' names in the images' names, such as `ghcr.io/acme/shop/`.
+    /// What stands before the services' names in the images' names, such as `ghcr.io/acme/shop/`. Default: where the
+    /// registry is asked, else nothing.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) images: Option<String>,
 
@@ -251,6 +252,8 @@ pub(crate) struct BuildImagesArguments {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
     #[command(flatten)]
     pub(crate) baseline: BaselineArguments,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{Planned, plan_tree, set_threads},
+    planning::{Comparison, Planned, plan_and_compare, set_threads},
 };
 use rebake_planner::{
     decide::Verdict,
@@ -29,11 +29,12 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
     check_names(arguments)?;
-    let mut planned = plan_tree(
+    let mut planned = plan_and_compare(
         output.talk(),
         &arguments.tree,
         &arguments.build,
-        &arguments.baseline,
+        &Comparison::from(&arguments.baseline),
+        &arguments.registry,
     )?;
     planned.lint();
     for service in &arguments.services {
@@ -114,11 +115,20 @@ fn check_names(arguments: &BuildImagesArguments) -> Result<(), Failure> {
     if arguments.tree.head.is_some() {
         return Err(Failure::BuildOfCommit);
     }
-    let prefix = arguments.images.as_deref().unwrap_or_default();
+    let prefix = images(arguments).unwrap_or_default();
     let tag = arguments.tag.as_deref().unwrap_or("latest");
     let image: ImageReference = format!("{prefix}service:{tag}").parse()?;
     drop(image);
     Ok(())
+}
+
+/// What stands before the names: an image that the registry does not hold is pushed to where it was looked for.
+fn images(arguments: &BuildImagesArguments) -> Option<String> {
+    let asked = arguments.registry.registry.as_ref();
+    arguments
+        .images
+        .clone()
+        .or_else(|| asked.map(ToString::to_string))
 }
 
 /// A service that is called like the debug target of another has its name in the bake file.
@@ -193,8 +203,9 @@ fn debug_target(service: &ServiceName) -> String {
 
 fn bake(arguments: &BuildImagesArguments, planned: &Planned, chosen: &Chosen) -> Bake {
     let mut variables = BTreeMap::new();
+    let images = images(arguments);
     for (name, value) in [
-        ("IMAGES", &arguments.images),
+        ("IMAGES", &images),
         ("TAG", &arguments.tag),
         ("VERSION", &arguments.image_version),
         (CACHE_FROM, &arguments.cache_from),

@@ -316,3 +316,26 @@ fn images_that_are_there_get_another_tag_without_a_build() {
         assert_eq!(answer.code, 2, "{answer:?}");
     }
 }
+
+#[test]
+fn what_the_registry_holds_is_not_built_and_the_rest_is_built_for_it() {
+    let (shop, registry) = (Shop::new(), Registry::new());
+    let (before, _) = plan(&shop, &registry, &[]);
+    for service in ["api", "cart", "worker"] {
+        registry.push(&before, service);
+    }
+    let config = docker_config(&registry);
+    let prefix = registry.prefix();
+    let answer = shop.run_with(
+        &["build", "--dry-run", "--push", "--registry", &prefix],
+        &[("DOCKER_CONFIG", config.path().to_str().unwrap())],
+    );
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(
+        answer
+            .stdout
+            .starts_with(&format!("IMAGES={prefix} KEY_MAILER=k-"))
+            && answer.stdout.ends_with(" --push mailer\n"),
+        "{answer:?}"
+    );
+}
