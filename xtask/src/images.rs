@@ -8,6 +8,7 @@ mod check;
 mod checkout;
 mod closed;
 mod lint;
+mod names;
 mod reproducible;
 mod running;
 mod steps;
@@ -38,6 +39,8 @@ enum Task {
     Reproducible(reproducible::Arguments),
     /// Look for findings of hadolint and of BuildKit's own checks.
     Lint(lint::Arguments),
+    /// Build programs in directories whose names other tools take for something else.
+    Names,
     /// A part of all of these, as every change is held to it.
     Check,
 }
@@ -51,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Task::Run(arguments) => running::run(arguments)?,
         Task::Reproducible(arguments) => reproducible::run(arguments)?,
         Task::Lint(arguments) => lint::run(arguments)?,
+        Task::Names => names::run()?,
         Task::Check => check::run()?,
     };
     Ok(if all_well {

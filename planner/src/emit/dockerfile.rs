@@ -307,6 +307,10 @@ fn copy_word(path: &str) -> Result<String, EmitError> {
     refuse(path, |character| {
         character.is_control() || "\"'\\*?<".contains(character)
     })?;
+    if path.starts_with('!') {
+        // A source that begins so is taken for an exception from the others.
+        refuse(path, |character| character == '!')?;
+    }
     let mut word = String::with_capacity(path.len());
     for character in path.chars() {
         match character {
@@ -383,7 +387,16 @@ mod tests {
 
     #[test]
     fn what_copy_can_t_express_is_refused() {
-        for source in ["a\"b", "a\\b", "a*", "a?", "a\nRUN evil", "<<EOF", "it's"] {
+        for source in [
+            "a\"b",
+            "a\\b",
+            "a*",
+            "a?",
+            "a\nRUN evil",
+            "<<EOF",
+            "it's",
+            "!a",
+        ] {
             assert!(copy(source).is_err(), "{source:?}");
         }
     }

@@ -249,7 +249,8 @@ fn escaped(path: &RepoPath) -> Result<String, EmitError> {
         pattern.push('/');
     }
     for character in text.chars() {
-        if matches!(character, '[' | ']' | '*' | '?' | '\\') {
+        // Patterns become regular expressions, in which more characters count than in patterns.
+        if "[]*?\\|+(){}^".contains(character) {
             pattern.push('\\');
         }
         pattern.push(character);
@@ -305,7 +306,7 @@ mod tests {
     #[test]
     fn paths_are_no_patterns() {
         let scope = Scope {
-            packages: paths(&["a[b]", "#c"]),
+            packages: paths(&["a[b]", "#c", "c++"]),
             files: paths(&["!d/x*", "$e"]),
             ..Scope::default()
         };
@@ -319,6 +320,8 @@ mod tests {
                 "/#c/?*.[ghs]*/*",
                 "!a\\[b\\]/?*.[ghs]*",
                 "a\\[b\\]/?*.[ghs]*/*",
+                "!c\\+\\+/?*.[ghs]*",
+                "c\\+\\+/?*.[ghs]*/*",
                 "**/*_test.go",
                 "!/!d/x\\*",
                 "!$e",

@@ -127,10 +127,9 @@ prove() {
     profile=$(go list -f '{{.Dir}}' "$1")/default.pgo
     [ ! -e "$profile" ] || echo "$profile" >> /tmp/all
     sed -n 's|^/src/||p' /tmp/all | sort -u > /tmp/taken
-    grep -v '^#' "$list" > /tmp/planned || true
-    if ! cmp -s /tmp/taken /tmp/planned; then
-        only_in /tmp/taken /tmp/planned | sed 's/^/rebake: Go takes a file that the plan does not know: /' >&2
-        only_in /tmp/planned /tmp/taken | sed 's/^/rebake: the plan knows a file that Go does not take: /' >&2
+    if ! cmp -s /tmp/taken "$list"; then
+        only_in /tmp/taken "$list" | sed 's/^/rebake: Go takes a file that the plan does not know: /' >&2
+        only_in "$list" /tmp/taken | sed 's/^/rebake: the plan knows a file that Go does not take: /' >&2
         fail 'the plan and Go differ; run rebake generate, and report it if that does not help'
     fi
 }
