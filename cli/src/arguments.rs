@@ -406,7 +406,7 @@ impl BaselineArguments {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Registry")]
 pub(crate) struct RegistryArguments {
-    /// Ask the registry for each service's image, PREFIX<SERVICE>:k-<KEY>: one that is there is reused, every other is
+    /// Ask the registry for each service's image, `PREFIX<SERVICE>:k-<KEY>`: one that is there is reused, every other is
     /// rebuilt. Credentials are those of docker. With a baseline too, the registry decides and the baseline explains.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) registry: Option<ImagePrefix>,

@@ -102,7 +102,7 @@ pub(crate) struct GitlabArguments {
     pub(crate) stamp: Option<String>,
 
     /// A file that the child includes, with a hidden job `.rebake-build` whose settings all jobs get: local:/FILE,
-    /// remote:https://… or project:GROUP/NAME[@REF]:/FILE; repeatable.
+    /// remote:https://… or `project:GROUP/NAME[@REF]:/FILE`; repeatable.
     #[arg(long, value_name = "INCLUDE")]
     pub(crate) include: Vec<Include>,
 }
