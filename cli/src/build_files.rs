@@ -135,12 +135,25 @@ fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
         fs::remove_dir_all(path).map_err(|error| failed(path, error))?;
     }
     fs::create_dir_all(directory).map_err(|error| failed(directory, error))?;
-    let mut file = new_file_in(directory).map_err(|error| failed(path, error))?;
+    write_whole(path, text)
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &Utf8Path, text: &str) -> Result<(), Failure> {
+    let mut file = new_file_in(directory_of(path)).map_err(|error| failed(path, error))?;
     file.write_all(text.as_bytes())
         .map_err(|error| failed(path, error))?;
     file.persist(path)
         .map_err(|error| failed(path, error.error))?;
     Ok(())
+}
+
+/// The directory that holds a path; a bare name is in the current one.
+pub(crate) fn directory_of(path: &Utf8Path) -> &Utf8Path {
+    match path.parent() {
+        Some(parent) if !parent.as_str().is_empty() => parent,
+        _ => Utf8Path::new("."),
+    }
 }
 
 /// A temporary file that can become a file like any other.

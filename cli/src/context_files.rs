@@ -4,7 +4,10 @@
 //! at all. The same context is the same archive, byte for byte: sorted, without owners or times, with git's two modes. It
 //! must never write what is not the content that was planned.
 
-use crate::{build_files::new_file_in, failure::Failure};
+use crate::{
+    build_files::{directory_of, new_file_in},
+    failure::Failure,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
     emit::EmittedFile,
@@ -110,7 +113,7 @@ pub(crate) fn write(
     match destination {
         Destination::Directory(path) => write_directory(content, path, existing),
         Destination::Archive(path) => {
-            let directory = parent_of(path);
+            let directory = directory_of(path);
             let failed = |error| write_failure(path, error);
             let mut file = new_file_in(directory).map_err(failed)?;
             write_archive(content, path, io::BufWriter::new(file.as_file_mut()))?;
@@ -183,7 +186,7 @@ fn write_directory(
     if is_empty == Some(false) && path.join(".git").exists() {
         return Err(Failure::DirectoryIsCheckout(path.to_owned()));
     }
-    let parent = parent_of(path);
+    let parent = directory_of(path);
     fs::create_dir_all(parent).map_err(failed)?;
     let scratch = tempfile::Builder::new()
         .prefix(".rebake.")
@@ -205,7 +208,7 @@ fn write_directory(
 }
 
 fn write_item(place: &Utf8Path, item: Item) -> io::Result<()> {
-    fs::create_dir_all(parent_of(place))?;
+    fs::create_dir_all(directory_of(place))?;
     match item {
         Item::File { mode, content } => {
             fs::write(place, content)?;
@@ -243,14 +246,6 @@ fn mode_bits(mode: FileMode) -> u32 {
     match mode {
         FileMode::Regular => 0o644,
         FileMode::Executable => 0o755,
-    }
-}
-
-/// The directory that holds a path; a bare name is in the current one.
-fn parent_of(path: &Utf8Path) -> &Utf8Path {
-    match path.parent() {
-        Some(parent) if !parent.as_str().is_empty() => parent,
-        _ => Utf8Path::new("."),
     }
 }
 

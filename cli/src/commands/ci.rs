@@ -9,7 +9,7 @@ mod retag;
 
 use crate::{
     arguments::ci::{CiArguments, CiService, RunArguments},
-    build_files::new_file_in,
+    build_files::write_whole,
     exit_code::ExitCode,
     failure::Failure,
     history::{self, Fetching},
@@ -20,7 +20,7 @@ use crate::{
 use camino::Utf8Path;
 use rebake_ci::{BaselineChoice, CheckedOut};
 use rebake_planner::wire::PlanDocument;
-use std::{io::Write as _, mem::ManuallyDrop};
+use std::mem::ManuallyDrop;
 
 pub(crate) fn run(arguments: &CiArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     match &arguments.service {
@@ -104,20 +104,4 @@ impl PlannedRun {
 /// A variable of the environment; one that is empty or not UTF-8 counts as not set.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Writes a file whole or not at all.
-fn write_whole(path: &Utf8Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::Write {
-        path: path.to_owned(),
-        error,
-    };
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_str().is_empty() => parent,
-        _ => Utf8Path::new("."),
-    };
-    let mut file = new_file_in(directory).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
 }
