@@ -12,8 +12,8 @@ pub(crate) fn describe(reason: &ReasonRow) -> String {
     match reason {
         ReasonRow::NoBaseline => "nothing to compare with".to_owned(),
         ReasonRow::ServiceAdded => "new service".to_owned(),
-        ReasonRow::Uncertain { codes } => format!("uncertain: {}", codes.join(", ")),
-        ReasonRow::BaselineUncertain => "the baseline was uncertain".to_owned(),
+        ReasonRow::Uncertain { codes } => with_codes("uncertain", codes),
+        ReasonRow::BaselineUncertain { codes } => with_codes("the baseline was uncertain", codes),
         ReasonRow::BaselineUnavailable { message } => {
             format!("nothing to compare with: {message}")
         }
@@ -52,6 +52,13 @@ pub(crate) fn describe(reason: &ReasonRow) -> String {
         // A kind that is younger than this text.
         other => serde_json::to_string(other).unwrap_or_default(),
     }
+}
+
+fn with_codes(what: &str, codes: &[String]) -> String {
+    if codes.is_empty() {
+        return what.to_owned();
+    }
+    format!("{what}: {}", codes.join(", "))
 }
 
 fn file_reason(file: &FileReason, verb: &str) -> String {

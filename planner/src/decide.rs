@@ -11,7 +11,10 @@ use crate::{
     path::RepoPath,
     tree::ContentDigest,
 };
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What happens to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,8 +49,11 @@ pub enum Reason {
         /// Sorted, without repetition.
         codes: Vec<Code>,
     },
-    /// The baseline had no key, so nothing equals it.
-    BaselineUncertain,
+    /// The baseline had no key, so nothing equals it; the codes of the diagnostics that say why.
+    BaselineUncertain {
+        /// Sorted, without repetition; empty where the baseline does not say.
+        codes: Vec<Code>,
+    },
     /// What was asked to be compared with can't be had.
     BaselineUnavailable {
         /// Why, and what mends it.
@@ -195,9 +201,7 @@ pub fn decide(
     chain: &ChainOf<'_>,
 ) -> (Verdict, Vec<Reason>) {
     let Some(keys) = current.keys else {
-        let mut codes = current.doubts.to_vec();
-        codes.sort_unstable();
-        codes.dedup();
+        let codes = sorted(current.doubts);
         return (Verdict::Rebuild, vec![Reason::Uncertain { codes }]);
     };
     let old = match baseline {
@@ -213,7 +217,8 @@ pub fn decide(
         Baseline::Image(Some(old)) => old,
     };
     let Some(old_keys) = old.keys else {
-        return (Verdict::Rebuild, vec![Reason::BaselineUncertain]);
+        let codes = sorted(old.doubts);
+        return (Verdict::Rebuild, vec![Reason::BaselineUncertain { codes }]);
     };
     if old_keys.image == keys.image {
         return (Verdict::Reuse, vec![Reason::Unchanged]);
@@ -229,6 +234,11 @@ pub fn decide(
         reasons.push(Reason::Key { old, new });
     }
     (Verdict::Rebuild, reasons)
+}
+
+fn sorted(doubts: &[Code]) -> Vec<Code> {
+    let codes: BTreeSet<Code> = doubts.iter().copied().collect();
+    codes.into_iter().collect()
 }
 
 /// Decides by what a registry holds. What a comparison found stays as an explanation; that there was nothing to compare

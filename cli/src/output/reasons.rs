@@ -7,6 +7,7 @@ use super::printable;
 use crate::standpoint::Standpoint;
 use rebake_planner::{
     decide::{Change, Reason},
+    diagnostic::Code,
     file_kind::FileKind,
 };
 
@@ -22,11 +23,8 @@ fn describe(reason: &Reason, standpoint: &Standpoint) -> String {
     match reason {
         Reason::NoBaseline => "nothing to compare with".to_owned(),
         Reason::ServiceAdded => "new service".to_owned(),
-        Reason::Uncertain { codes } => {
-            let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-            format!("uncertain: {}", codes.join(", "))
-        }
-        Reason::BaselineUncertain => "the baseline was uncertain".to_owned(),
+        Reason::Uncertain { codes } => with_codes("uncertain", codes),
+        Reason::BaselineUncertain { codes } => with_codes("the baseline was uncertain", codes),
         Reason::BaselineUnavailable { .. } => "nothing to compare with: see the warning".to_owned(),
         Reason::Key { old, new } => format!(
             "key {} → {}",
@@ -62,6 +60,14 @@ fn describe(reason: &Reason, standpoint: &Standpoint) -> String {
         Reason::RegistryUnavailable { .. } => "the registry can't be asked".to_owned(),
         other => format!("{other:?}"),
     }
+}
+
+fn with_codes(what: &str, codes: &[Code]) -> String {
+    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    if codes.is_empty() {
+        return what.to_owned();
+    }
+    format!("{what}: {}", codes.join(", "))
 }
 
 fn verb(change: Change) -> &'static str {
@@ -107,6 +113,10 @@ pub(crate) fn long(reason: &Reason, service: &str, standpoint: &Standpoint) -> V
         Reason::RegistryUnavailable { image, message } => {
             format!("the registry can't be asked for {image}: {message}")
         }
+        Reason::BaselineUncertain { .. } => format!(
+            "{}; a plan of the baseline alone (`--head`) says where",
+            describe(reason, standpoint)
+        ),
         _ => describe(reason, standpoint),
     }];
     if let Reason::File {

@@ -125,6 +125,8 @@ fn a_file_of_the_base_that_is_gone_rebuilds_the_services_that_had_it() {
     assert_eq!(rebuilt(&plan), ["api"]);
     let reason = &plan["services"][0]["reasons"][0];
     assert_eq!(reason["kind"], "baseline-uncertain");
+    let codes = reason["codes"].as_array().unwrap();
+    assert!(codes.contains(&"unreadable".into()), "{reason}");
 }
 
 #[test]

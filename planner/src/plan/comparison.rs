@@ -28,6 +28,8 @@ pub struct BaselineImage {
     pub inputs: ImageInputs,
     /// Its keys then.
     pub keys: Option<ImageKeys>,
+    /// The codes of the diagnostics that left it in doubt then, where they are known.
+    pub doubts: Vec<Code>,
     /// Whether the inputs are all there.
     pub detail: Detail,
     /// The packages that it was made of, where it was planned and not read.
@@ -36,10 +38,16 @@ pub struct BaselineImage {
 
 impl BaselineImage {
     /// An image of a plan that was written down.
-    pub fn recorded(inputs: ImageInputs, keys: Option<ImageKeys>, detail: Detail) -> Self {
+    pub fn recorded(
+        inputs: ImageInputs,
+        keys: Option<ImageKeys>,
+        doubts: Vec<Code>,
+        detail: Detail,
+    ) -> Self {
         Self {
             inputs,
             keys,
+            doubts,
             detail,
             graph: None,
         }
@@ -51,6 +59,7 @@ impl From<&PlannedImage> for BaselineImage {
         Self {
             inputs: image.inputs.clone(),
             keys: image.keys,
+            doubts: image.doubts.clone(),
             detail: Detail::Inputs,
             graph: Some(Arc::clone(&image.graph)),
         }
@@ -108,7 +117,7 @@ impl Plan {
             let old = old_image.map(|old| ImageState {
                 inputs: &old.inputs,
                 keys: old.keys.as_ref(),
-                doubts: &[],
+                doubts: &old.doubts,
                 detail: old.detail,
             });
             // Only a rebuild has reasons that need them.
@@ -150,7 +159,10 @@ impl Plan {
     /// differs between the baseline's tree and this one; the plan must have been compared before.
     pub fn note_changes(&mut self, changed: &[String], baseline: &[BaselineImage]) {
         let is_unsure = |reason: &Reason| {
-            matches!(reason, Reason::Uncertain { .. } | Reason::BaselineUncertain)
+            matches!(
+                reason,
+                Reason::Uncertain { .. } | Reason::BaselineUncertain { .. }
+            )
         };
         if self
             .images

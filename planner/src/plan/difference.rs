@@ -83,8 +83,12 @@ fn compare(old: &BaselineImage, new: &BaselineImage) -> (ImageChange, Vec<Reason
                 old: old.image,
                 new: new.image,
             },
-            (_, None) => Reason::Uncertain { codes: Vec::new() },
-            (None, _) => Reason::BaselineUncertain,
+            (_, None) => Reason::Uncertain {
+                codes: new.doubts.clone(),
+            },
+            (None, _) => Reason::BaselineUncertain {
+                codes: old.doubts.clone(),
+            },
         });
     }
     (ImageChange::Changed, reasons)

@@ -7,6 +7,7 @@
 use super::{FileRow, ImageRow, ModuleRow, Settings, VERSION};
 use crate::{
     decide::Detail,
+    diagnostic::Code,
     hash::ImageKeys,
     inputs::{ImageInputs, InputFile, ManifestFact, Setting, ThirdPartyModule},
     path::{RepoPath, RepoPathError},
@@ -14,7 +15,10 @@ use crate::{
     tree::{DigestError, FileMode},
 };
 use serde::Deserialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A plan or a list of inputs that was written earlier.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,10 +31,21 @@ pub struct BaselineDocument {
 struct BaselineRow {
     #[serde(flatten)]
     image: ImageRow,
+    #[serde(default)]
+    reasons: Vec<WrittenReason>,
     files: Option<Vec<FileRow>>,
     #[serde(default)]
     modules: Vec<ModuleRow>,
     settings: Option<Settings>,
+}
+
+/// What a baseline's own reasons tell: which doubts it was left with. Kinds and codes that are younger than this version
+/// tell nothing, and do no harm.
+#[derive(Debug, Clone, Deserialize)]
+struct WrittenReason {
+    kind: String,
+    #[serde(default)]
+    codes: Vec<String>,
 }
 
 /// Why a document can't be compared with.
@@ -83,6 +98,17 @@ impl BaselineRow {
             (Some(_), Some(_)) => Detail::Inputs,
             _ => Detail::KeysOnly,
         };
+        let written: BTreeSet<&str> = self
+            .reasons
+            .iter()
+            .filter(|reason| reason.kind == "uncertain")
+            .flat_map(|reason| reason.codes.iter().map(String::as_str))
+            .collect();
+        let doubts: Vec<Code> = Code::ALL
+            .iter()
+            .copied()
+            .filter(|code| written.contains(code.as_str()))
+            .collect();
         let service = self.image.name.to_string();
         let mut files = Vec::new();
         for row in self.files.unwrap_or_default() {
@@ -141,7 +167,7 @@ impl BaselineRow {
             modules: Arc::new(modules.collect()),
             settings,
         };
-        Ok(BaselineImage::recorded(inputs, keys, detail))
+        Ok(BaselineImage::recorded(inputs, keys, doubts, detail))
     }
 }
 

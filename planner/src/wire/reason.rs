@@ -4,6 +4,7 @@
 
 use crate::{
     decide::{Change, Reason},
+    diagnostic::Code,
     file_kind::FileKind,
     hash::Key,
     inputs::Tier,
@@ -28,7 +29,11 @@ pub enum ReasonRow {
         codes: Vec<String>,
     },
     /// The baseline had no key, so nothing equals it.
-    BaselineUncertain,
+    BaselineUncertain {
+        /// The codes of the diagnostics that say why, sorted; empty where the baseline does not say.
+        #[serde(default)]
+        codes: Vec<String>,
+    },
     /// What was asked to be compared with can't be had.
     BaselineUnavailable {
         /// Why, and what mends it.
@@ -130,15 +135,21 @@ pub struct FileReason {
     pub via: Vec<String>,
 }
 
+fn names(codes: &[Code]) -> Vec<String> {
+    codes.iter().map(ToString::to_string).collect()
+}
+
 impl From<&Reason> for ReasonRow {
     fn from(reason: &Reason) -> Self {
         match reason.clone() {
             Reason::NoBaseline => Self::NoBaseline,
             Reason::ServiceAdded => Self::ServiceAdded,
             Reason::Uncertain { codes } => Self::Uncertain {
-                codes: codes.iter().map(ToString::to_string).collect(),
+                codes: names(&codes),
             },
-            Reason::BaselineUncertain => Self::BaselineUncertain,
+            Reason::BaselineUncertain { codes } => Self::BaselineUncertain {
+                codes: names(&codes),
+            },
             Reason::BaselineUnavailable { message } => Self::BaselineUnavailable { message },
             Reason::Key { old, new } => Self::KeyChanged { old, new },
             Reason::File {

@@ -382,7 +382,9 @@ fn nothing_equals_a_baseline_in_doubt() {
         assert_eq!(sound.images[0].verdict, Verdict::Rebuild, "{}", doubt.what);
         assert_eq!(
             sound.images[0].reasons,
-            [Reason::BaselineUncertain],
+            [Reason::BaselineUncertain {
+                codes: doubtful.images[0].doubts.clone()
+            }],
             "{}",
             doubt.what
         );
