@@ -19,6 +19,8 @@ done
 
 arguments=(--no-cache --images "${images:-$trusted_images}" --tag "$tag")
 [[ -z $images ]] || arguments+=(--push)
+# Where reuse reads: summaries tell what was saved by it.
+[[ $images != "$trusted_images" ]] || arguments+=(--record-time)
 [[ -z $cache_from ]] || arguments+=(--cache-from "$cache_from")
 [[ -z $cache_to ]] || arguments+=(--cache-to "$cache_to")
 [[ -z ${BUILDER:-} ]] || arguments+=(--builder "$BUILDER")

@@ -224,12 +224,17 @@ pub(crate) struct BuildImagesArguments {
     #[arg(long)]
     pub(crate) push: bool,
 
+    /// Keep in the registry how long the build took, for the summaries of later runs. Of several services in one build
+    /// nobody knows which took how long, so nothing is kept of those.
+    #[arg(long, requires_all = ["push", "images"])]
+    pub(crate) record_time: bool,
+
     /// Load the images into the local engine.
     #[arg(long, conflicts_with = "push")]
     pub(crate) load: bool,
 
     /// Build the images with a shell, a debugger and symbols, under the tag `debug`.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "record_time")]
     pub(crate) debug: bool,
 
     /// Where caches are imported from, up to the service's scope: `type=registry,ref=ghcr.io/acme/cache:`.

@@ -26,6 +26,8 @@ pub struct SummaryFacts {
     pub took: Duration,
     /// Why there was nothing to compare with.
     pub without_baseline: Option<String>,
+    /// How long the last builds of services took that are reused now, as far as that is known.
+    pub build_times: Vec<Duration>,
     /// How many bytes the page may have.
     pub limit: usize,
 }
@@ -123,6 +125,9 @@ fn heading(plan: &PlanDocument, selection: &Selection, facts: &SummaryFacts) -> 
         );
     }
     text.push_str("\n\n");
+    if !selection.reuse.is_empty() {
+        let _ = writeln!(text, "{}\n", saved(selection, &facts.build_times));
+    }
     if !plan.removed.is_empty() {
         let shown: Vec<String> = plan
             .removed
@@ -137,6 +142,29 @@ fn heading(plan: &PlanDocument, selection: &Selection, facts: &SummaryFacts) -> 
         let _ = writeln!(text, "Removed: {}{more}\n", shown.join(", "));
     }
     text
+}
+
+/// What need not be built, and how long that took when it was. A time that nobody has measured is not told.
+fn saved(selection: &Selection, build_times: &[Duration]) -> String {
+    let builds = count(selection.reuse.len(), "build", "builds");
+    let took = duration(build_times.iter().sum());
+    match build_times.len() {
+        0 => format!("Saved: {builds}"),
+        known if known == selection.reuse.len() => {
+            format!("Saved: {builds}, which last took {took}")
+        }
+        known => format!("Saved: {builds}; {known} of them last took {took}"),
+    }
+}
+
+/// A duration as people say it, to the second.
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64().round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
 }
 
 /// A row for each service, or several where its platforms have different reasons.

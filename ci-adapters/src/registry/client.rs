@@ -5,6 +5,7 @@
 //! the registry says 404. Every other answer is none.
 
 mod authorization;
+mod build_time;
 
 use super::{
     challenge::Challenge,
@@ -242,16 +243,24 @@ impl OciRegistry {
         let Some(manifest) = self.manifest(image)? else {
             return Ok(false);
         };
-        let address = self.manifest_address(&image.repository, tag)?;
+        let target = Image {
+            tag: tag.to_owned(),
+            ..image.clone()
+        };
+        self.put(&target, manifest).map(|()| true)
+    }
+
+    /// Puts a manifest under the tag of an image.
+    fn put(&self, image: &Image, manifest: Manifest) -> Result<(), RegistryError> {
         let question = Question {
             method: Method::PUT,
-            address,
+            address: self.manifest_address(&image.repository, &image.tag)?,
             headers: vec![(header::CONTENT_TYPE, manifest.media_type)],
             body: Some(manifest.bytes),
         };
         let answer = self.ask(&question, &image.repository, Actions::PullAndPush)?;
         match answer.status {
-            200..=202 => Ok(true),
+            200..=202 => Ok(()),
             status @ (401 | 403) => Err(RegistryError::PushDenied {
                 host: self.host.clone(),
                 status,

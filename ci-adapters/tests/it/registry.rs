@@ -7,7 +7,10 @@ use rebake_ci::registry::{
 };
 use rebake_planner::{decide::TagState, discover::service_name::ServiceName};
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -529,4 +532,64 @@ fn a_tag_is_added_without_a_build() {
         ..image
     };
     assert!(!registry.retag(&missing, "v1").unwrap());
+}
+
+#[test]
+fn the_time_of_a_build_stands_beside_the_image_and_changes_nothing_of_it() {
+    let kept: Arc<Mutex<Option<String>>> = Arc::default();
+    let record = Arc::clone(&kept);
+    let server = Server::new(move |asked| match asked.method.as_str() {
+        "PUT" => {
+            *record.lock().unwrap() = Some(asked.body.clone());
+            answer(asked, "201 Created", &[], "")
+        }
+        _ if asked.path.ends_with("/sha256:aa") => answer(asked, "200 OK", &[INDEX], MANIFEST),
+        _ if asked.path.ends_with("/rebake-build-time") => match &*record.lock().unwrap() {
+            Some(kept) => answer(asked, "200 OK", &[INDEX], kept),
+            None => answer(asked, "404 Not Found", &[], ""),
+        },
+        _ => answer(asked, "404 Not Found", &[], ""),
+    });
+    let (registry, image) = registry(&server, Credentials::Anonymous);
+    assert_eq!(registry.build_time(&image), None);
+    let built = |digest: &str| Image {
+        tag: digest.to_owned(),
+        ..image.clone()
+    };
+    let took = Duration::from_millis(41_250);
+    registry
+        .record_build_time(&built("sha256:bb"), took)
+        .unwrap_err();
+    assert_eq!(registry.build_time(&image), None);
+    registry
+        .record_build_time(&built("sha256:aa"), took)
+        .unwrap();
+    let put = server.asked().pop().unwrap();
+    assert_eq!(put.path, "/v2/shop/api/manifests/rebake-build-time");
+    assert_eq!(
+        put.header("content-type"),
+        Some("application/vnd.oci.image.index.v1+json")
+    );
+    assert!(
+        put.body.contains(&format!(
+            r#""digest":"sha256:aa","mediaType":"application/vnd.oci.image.index.v1+json","size":{}"#,
+            MANIFEST.len()
+        )),
+        "{}",
+        put.body
+    );
+    assert_eq!(registry.build_time(&image), Some(took));
+    // What is no time is none.
+    let record = kept.lock().unwrap().clone().unwrap();
+    for wrong in [
+        "",
+        "-1",
+        "soon",
+        "1e9",
+        "99999999999999999999",
+        "999999999999",
+    ] {
+        *kept.lock().unwrap() = Some(record.replace("41250", wrong));
+        assert_eq!(registry.build_time(&image), None, "{wrong}");
+    }
 }

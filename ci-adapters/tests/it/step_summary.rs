@@ -9,6 +9,7 @@ fn facts(limit: usize) -> SummaryFacts {
     SummaryFacts {
         took: Duration::from_millis(12),
         without_baseline: None,
+        build_times: Vec::new(),
         limit,
     }
 }
@@ -71,6 +72,36 @@ fn the_summary_says_why_there_was_nothing_to_compare_with() {
             || text.contains("Compared with nothing: a tag"),
         "{text}"
     );
+}
+
+#[test]
+fn the_summary_tells_the_time_saved_where_it_was_measured_and_no_other() {
+    let unchanged = json!({"kind": "unchanged"});
+    let rows: Vec<_> = ["api", "cart", "web"]
+        .iter()
+        .map(|name| row(name, "reuse", std::slice::from_ref(&unchanged)))
+        .collect();
+    let saved = |seconds: &[u64]| {
+        let facts = SummaryFacts {
+            build_times: seconds.iter().map(|s| Duration::from_secs(*s)).collect(),
+            ..facts(SUMMARY_LIMIT)
+        };
+        let text = step_summary(&plan(&rows), &facts);
+        let line = text.lines().find(|line| line.starts_with("Saved: "));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(saved(&[]), "Saved: 3 builds");
+    assert_eq!(saved(&[41]), "Saved: 3 builds; 1 of them last took 41 s");
+    assert_eq!(
+        saved(&[41, 20, 0]),
+        "Saved: 3 builds, which last took 1 min 1 s"
+    );
+    assert_eq!(
+        saved(&[3_600, 1_800, 59]),
+        "Saved: 3 builds, which last took 1 h 30 min"
+    );
+    let nothing = plan(&[row("api", "rebuild", &[json!({"kind": "no-baseline"})])]);
+    assert!(!step_summary(&nothing, &facts(SUMMARY_LIMIT)).contains("Saved"));
 }
 
 #[test]

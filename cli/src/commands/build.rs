@@ -9,7 +9,9 @@ use crate::{
     failure::Failure,
     output::{self, Output},
     planning::{Comparison, Planned, plan_and_compare, set_threads},
+    registry,
 };
+use rebake_ci::registry::{ImagePrefix, ImagePrefixError};
 use rebake_planner::{
     decide::Verdict,
     discover::service_name::ServiceName,
@@ -20,7 +22,7 @@ use rebake_planner::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 pub(crate) fn run(
@@ -57,7 +59,12 @@ pub(crate) fn run(
         BTreeMap::new()
     } else {
         write_build_files(&planned, output)?;
-        bake.run()?
+        let started = Instant::now();
+        let built = bake.run()?;
+        if arguments.record_time {
+            record_time(arguments, &chosen, &built, started.elapsed(), output);
+        }
+        built
     };
     let images = document(&planned, &chosen, &built);
     match arguments.format {
@@ -145,6 +152,34 @@ fn check_debug_targets(planned: &Planned) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Keeps how long the build of one service took. The image is pushed by now, so what goes wrong is only said.
+fn record_time(
+    arguments: &BuildImagesArguments,
+    chosen: &Chosen,
+    built: &BTreeMap<String, BuiltTarget>,
+    took: Duration,
+    output: &Output,
+) {
+    let ([service], Some(prefix)) = (chosen.rebuilt.as_slice(), &arguments.images) else {
+        return;
+    };
+    let record = || -> Result<(), String> {
+        let prefix: ImagePrefix = prefix
+            .parse()
+            .map_err(|error: ImagePrefixError| error.to_string())?;
+        let digest = built
+            .get(service.as_str())
+            .and_then(|target| target.digest.as_deref())
+            .ok_or("bake names no digest")?;
+        registry::connect(&prefix, arguments.registry.encryption())?
+            .record_build_time(&prefix.image(service, digest), took)
+            .map_err(|error| error.to_string())
+    };
+    if let Err(problem) = record() {
+        output.say(&format!("the time of the build was not kept: {problem}\n"));
+    }
 }
 
 /// Brings up to date what stands below `.rebake`. Files of other services stay: they may only not be planned now.

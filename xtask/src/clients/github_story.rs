@@ -19,6 +19,9 @@ use std::{
 
 const ZEROS: &str = "0000000000000000000000000000000000000000";
 
+/// The tag under which the time of the last build stands.
+pub(super) const BUILD_TIME: &str = "rebake-build-time";
+
 /// What is told of.
 struct Story<'a> {
     builder: &'a Builder,
@@ -94,6 +97,7 @@ pub(super) fn tell(
     let source = story.shop.push("Rename a path")?;
     story.push_to_main("a service's source", &text, &source, &["api"])?;
     story.summary_says("services/api/main.go");
+    story.summary_says("Saved: 3 builds, which last took ");
     story.answers("api", &source, "http://127.0.0.1:8080/goods", "tea pot")?;
 
     story
@@ -341,6 +345,9 @@ impl Story<'_> {
                 .get(*service)
                 .ok_or_else(|| format!("{service} is not in the plan"))?;
             tags.insert(content_tag.clone());
+            if matches!(expectation.pushed, Pushed::WithCaches | Pushed::Trusted) {
+                tags.insert(BUILD_TIME.to_owned());
+            }
             if expectation.pushed == Pushed::WithCaches {
                 self.cached.insert((*service).to_owned());
             }

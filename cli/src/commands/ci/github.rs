@@ -3,7 +3,7 @@
 use super::{plan_run, variable};
 use crate::{
     arguments::ci::GithubArguments, commands::answered, exit_code::ExitCode, failure::Failure,
-    output::Output,
+    output::Output, registry::build_times,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use rebake_ci::{
@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &GithubArguments, output: &mut Output) -> Result<Ex
         &SummaryFacts {
             took: run.planned.took,
             without_baseline: run.without_baseline.clone(),
+            build_times: build_times(&arguments.run.registry, &run.planned.plan, &selection.reuse),
             limit: SUMMARY_LIMIT.saturating_sub(written),
         },
     );
