@@ -5,38 +5,45 @@
 
 use std::borrow::Cow;
 
-/// As many characters of one text as are shown.
+/// As many characters of one text as annotations and summaries show.
 const LONGEST: usize = 300;
 
-/// A text of limited length without characters that could steer a terminal or change the direction of writing.
+/// Whether a character can neither steer a terminal nor change the direction of writing.
+pub fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+/// A text of limited length whose characters are all harmless.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let is_short = text.len() <= LONGEST || text.chars().nth(LONGEST).is_none();
-    if is_short && text.chars().all(is_harmless) {
+    if is_short {
+        return harmless(text);
+    }
+    let start: String = text.chars().take(LONGEST).collect();
+    Cow::Owned(format!("{}…", harmless(&start)))
+}
+
+/// A text with every character that is not harmless written as its number.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_harmless) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len().min(LONGEST) + 8);
-    for character in text.chars().take(LONGEST) {
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
         if is_harmless(character) {
             shown.push(character);
         } else {
             shown.extend(character.escape_unicode());
         }
     }
-    if !is_short {
-        shown.push('…');
-    }
     Cow::Owned(shown)
 }
 
-fn is_harmless(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
 /// A text in which nothing is Markdown or HTML, for a line or a table's cell.
-pub(crate) fn markdown(text: &str) -> String {
+pub fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
-    for character in printable(text).chars() {
+    for character in harmless(text).chars() {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -56,6 +63,11 @@ pub(crate) fn markdown(text: &str) -> String {
     escaped
 }
 
+/// The same of a text of limited length: a page has room for many.
+pub(crate) fn short_markdown(text: &str) -> String {
+    markdown(&printable(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +80,7 @@ mod tests {
             ("[x](http://y)", "\\[x\\]\\(http&#58;//y\\)"),
             ("@team", "&#64;team"),
             ("a\nb", "a\\\\u\\{a\\}b"),
+            ("a\u{2028}b\u{202e}", "a\\\\u\\{2028\\}b\\\\u\\{202e\\}"),
             ("\u{1b}[31m", "\\\\u\\{1b\\}\\[31m"),
             ("${{ github.token }}", "\\$\\{\\{ github.token \\}\\}"),
             ("plain-name/x.go", "plain-name/x.go"),
@@ -84,5 +97,6 @@ mod tests {
         assert!(shown.ends_with('…'));
         let exact = "ä".repeat(LONGEST);
         assert_eq!(printable(&exact), exact);
+        assert_eq!(markdown(&"ä".repeat(1_000)), "ä".repeat(1_000));
     }
 }

@@ -9,7 +9,7 @@
 //! everything else is escaped by the writer of the form that it goes to.
 
 mod baseline_choice;
-mod escape;
+pub mod escape;
 pub mod github;
 pub mod gitlab;
 mod job_batches;

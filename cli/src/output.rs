@@ -23,6 +23,7 @@ mod table;
 pub(crate) mod why;
 
 use crate::{failure::Failure, planning::Planned, progress::Talk, standpoint::Standpoint};
+use rebake_ci::escape::is_harmless;
 use serde::Serialize;
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -156,12 +157,6 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
-}
-
-/// Whether a character can neither steer a terminal nor change the direction of writing.
-fn is_harmless(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 /// A count with its noun.

@@ -4,7 +4,7 @@
 //! Every text of the repository is escaped. The page keeps below a size that the caller gives, because the runner throws a
 //! larger one away whole: tables end early, and say by how much.
 
-use crate::{escape::markdown, reason_text::describe, selection::Selection};
+use crate::{escape::short_markdown as markdown, reason_text::describe, selection::Selection};
 use rebake_planner::wire::{
     Baseline, DiagnosticRow, PlanDocument, ReasonRow, ServiceRow, SeverityName, VerdictName,
 };

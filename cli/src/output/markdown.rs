@@ -5,6 +5,7 @@
 use super::{count, plan::compared_with, reasons};
 use crate::planning::Planned;
 use crate::standpoint::Standpoint;
+use rebake_ci::escape::markdown as escaped;
 use rebake_planner::{decide::Verdict, discover::service_name::ServiceName, plan::PlannedImage};
 use std::fmt::Write as _;
 
@@ -96,45 +97,4 @@ fn why(image: &PlannedImage) -> String {
         told.push(format!("and {} more", image.reasons.len() - TOLD));
     }
     told.join("<br>")
-}
-
-/// A text in which nothing is Markdown or HTML, for a line or a table's cell.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 8);
-    for character in super::printable(text).chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            // A mention would call people.
-            '@' => escaped.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '|' | '!' | '~' | '{' | '}'
-            | '$' => {
-                escaped.push('\\');
-                escaped.push(character);
-            }
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn nothing_of_a_name_is_markup() {
-        let cases = [
-            ("a|b", "a\\|b"),
-            ("<img src=x>", "&lt;img src=x&gt;"),
-            ("[x](http://y)", "\\[x\\]\\(http://y\\)"),
-            ("@team", "&#64;team"),
-            ("a\nb", "a\\\\u\\{a\\}b"),
-            ("plain-name/x.go", "plain-name/x.go"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(escaped(text), expected);
-        }
-    }
 }
