@@ -13,7 +13,7 @@ use super::{
     image_prefix::{Image, ImagePrefix},
     retry,
     survey::ContentTags,
-    transport::{Answer, Encryption, Question, Transport},
+    transport::{Answer, Encryption, NoAnswer, Question, Transport},
 };
 use rebake_planner::decide::TagState;
 use serde_json::Value;
@@ -50,6 +50,8 @@ pub struct RegistryOptions {
     pub encryption: Encryption,
     /// As long as one answer may take.
     pub timeout: Duration,
+    /// As long as the registry may keep silent, however often it is asked.
+    pub silence: Duration,
     /// As long as all answers may take.
     pub patience: Duration,
     /// How long to wait before the second attempt.
@@ -61,6 +63,7 @@ impl Default for RegistryOptions {
         Self {
             encryption: Encryption::Required,
             timeout: Duration::from_secs(15),
+            silence: Duration::from_secs(30),
             patience: Duration::from_secs(120),
             first_wait: Duration::from_millis(250),
         }
@@ -79,9 +82,19 @@ pub enum RegistryError {
         /// Why.
         problem: String,
     },
+    /// Its certificate proves nothing.
+    #[error(
+        "{host} has a certificate that is not trusted: {problem}; have its authority among the system's certificates, or name a file that holds it with SSL_CERT_FILE"
+    )]
+    Untrusted {
+        /// Which.
+        host: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// It does not say who may ask, or says no.
     #[error(
-        "{host} answers {status}: it refuses to say, or has no such repository yet; check `docker login {host}`"
+        "{host} answers {status}: there is no such repository yet, and the first push makes it, or it may not be read; then `docker login {host}` mends it"
     )]
     Denied {
         /// Which.
@@ -123,8 +136,16 @@ pub enum RegistryError {
         /// What it wants.
         problem: &'static str,
     },
+    /// It kept silent for as long as it may.
+    #[error("{host} gives no answer for {} s", .silence.as_secs_f32())]
+    Silent {
+        /// Which.
+        host: String,
+        /// How long that was.
+        silence: Duration,
+    },
     /// There is no time left.
-    #[error("{host} takes too long")]
+    #[error("{host} takes too long for all questions")]
     TooLate {
         /// Which.
         host: String,
@@ -148,6 +169,8 @@ struct State {
     challenge: Option<Challenge>,
     /// Tokens by scope.
     tokens: HashMap<String, String>,
+    /// When it last answered; in the beginning, when it was first asked.
+    last_answer: Option<Instant>,
     /// Failures to reach it since the last answer.
     failures: u32,
     last_failure: Option<RegistryError>,
@@ -202,13 +225,12 @@ impl OciRegistry {
         } else {
             "https"
         };
-        let transport =
-            Transport::new(options.timeout, LARGEST_MANIFEST, is_local).map_err(|problem| {
-                RegistryError::Unreachable {
-                    host: host.clone(),
-                    problem,
-                }
-            })?;
+        let transport = Transport::new(LARGEST_MANIFEST, is_local).map_err(|problem| {
+            RegistryError::Unreachable {
+                host: host.clone(),
+                problem,
+            }
+        })?;
         Ok(Self {
             base: format!("{scheme}://{}", prefix.address()),
             host,
@@ -412,24 +434,20 @@ impl OciRegistry {
     fn with_retries(&self, question: &Question) -> Result<Answer, RegistryError> {
         let mut attempt = 1;
         loop {
-            let now = Instant::now();
-            if now >= self.deadline {
-                return Err(RegistryError::TooLate {
-                    host: self.host.clone(),
-                });
+            let left = self.time_left()?;
+            let result = self.transport.ask(question, left.min(self.options.timeout));
+            if result.is_ok() {
+                let mut state = self.lock();
+                state.failures = 0;
+                state.last_answer = Some(Instant::now());
             }
-            if let Some(error) = self.given_up() {
-                return Err(error);
-            }
-            let result = self.transport.ask(question);
             let retry_after = match &result {
                 Ok(answer) if !matches!(answer.status, 408 | 425 | 429 | 500..=504) => None,
                 Ok(answer) => Some(answer.retry_after.clone()),
-                Err(_) => Some(None),
+                // It is the same certificate every time.
+                Err(NoAnswer::Untrusted(_)) => None,
+                Err(NoAnswer::Unreachable(_)) => Some(None),
             };
-            if result.is_ok() {
-                self.lock().failures = 0;
-            }
             let wait = retry_after.and_then(|retry_after| {
                 retry::wait(
                     attempt,
@@ -440,31 +458,61 @@ impl OciRegistry {
                 )
             });
             match (result, wait) {
-                (_, Some(wait)) => {
+                (result, Some(wait)) => {
                     thread::sleep(wait);
                     attempt += 1;
+                    if result.is_ok() {
+                        // A wait that it asked for is no silence.
+                        self.lock().last_answer = Some(Instant::now());
+                    }
                 }
                 (Ok(answer), None) => return Ok(answer),
-                (Err(problem), None) => {
-                    let host = self.host.clone();
-                    let error = RegistryError::Unreachable { host, problem };
-                    let mut state = self.lock();
-                    state.failures += 1;
-                    state.last_failure = Some(error.clone());
-                    return Err(error);
-                }
+                (Err(problem), None) => return Err(self.failed(problem)),
             }
         }
     }
 
-    /// Whoever can't be reached for one image can't be reached for a thousand.
-    fn given_up(&self) -> Option<RegistryError> {
-        let state = self.lock();
-        if state.failures >= GIVE_UP_AFTER {
-            state.last_failure.clone()
-        } else {
-            None
+    /// How long the next answer may take.
+    fn time_left(&self) -> Result<Duration, RegistryError> {
+        let now = Instant::now();
+        let host = || self.host.clone();
+        if now >= self.deadline {
+            return Err(RegistryError::TooLate { host: host() });
         }
+        let mut state = self.lock();
+        // Whoever can't be reached for one image can't be reached for a thousand.
+        if state.failures >= GIVE_UP_AFTER
+            && let Some(error) = &state.last_failure
+        {
+            return Err(error.clone());
+        }
+        let silence = self.options.silence;
+        let silent_until = *state.last_answer.get_or_insert(now) + silence;
+        if now >= silent_until {
+            return Err(RegistryError::Silent {
+                host: host(),
+                silence,
+            });
+        }
+        Ok(silent_until.min(self.deadline) - now)
+    }
+
+    /// Keeps why it could not be reached, for the next who would ask.
+    fn failed(&self, problem: NoAnswer) -> RegistryError {
+        let host = self.host.clone();
+        let mut state = self.lock();
+        let error = match problem {
+            NoAnswer::Untrusted(problem) => {
+                state.failures = GIVE_UP_AFTER;
+                RegistryError::Untrusted { host, problem }
+            }
+            NoAnswer::Unreachable(problem) => {
+                state.failures += 1;
+                RegistryError::Unreachable { host, problem }
+            }
+        };
+        state.last_failure = Some(error.clone());
+        error
     }
 
     fn refused(&self, status: u16) -> RegistryError {

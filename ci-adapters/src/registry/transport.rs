@@ -3,9 +3,10 @@
 //! In: a method, an address, headers. Out: status, the headers that matter, and a body of limited size. It must never
 //! follow a redirection by itself.
 
+use rustls::CertificateError;
 use std::{sync::Arc, time::Duration};
 use ureq::{
-    Agent, Body, Proxy,
+    Agent, AsSendBody, Body, Proxy,
     http::{self, HeaderMap, Response, Uri, header},
     tls::{Certificate, RootCerts, TlsConfig, TlsProvider},
 };
@@ -37,6 +38,53 @@ pub(super) struct Answer {
     pub(super) body: Result<Vec<u8>, String>,
 }
 
+/// Why nothing came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// The other side does not prove who it is: nobody need ask again.
+    Untrusted(String),
+    Unreachable(String),
+}
+
+impl From<ureq::Error> for NoAnswer {
+    fn from(error: ureq::Error) -> Self {
+        let certificate = match &error {
+            ureq::Error::Rustls(error) => certificate_error(error),
+            ureq::Error::Io(error) => error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+                .and_then(certificate_error),
+            _ => None,
+        };
+        match certificate {
+            Some(problem) => Self::Untrusted(problem),
+            None => Self::Unreachable(error.to_string()),
+        }
+    }
+}
+
+/// What is wrong with a certificate, in words of people.
+fn certificate_error(error: &rustls::Error) -> Option<String> {
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return None;
+    };
+    Some(match error {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody known here has signed it".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name".to_owned()
+        }
+        other => other.to_string(),
+    })
+}
+
 /// A question.
 #[derive(Clone)]
 pub(super) struct Question {
@@ -55,7 +103,7 @@ pub(super) struct Transport {
 
 impl Transport {
     /// A transport that trusts the certificates of the system. `is_local` says that no proxy stands between.
-    pub(super) fn new(timeout: Duration, limit: u64, is_local: bool) -> Result<Self, String> {
+    pub(super) fn new(limit: u64, is_local: bool) -> Result<Self, String> {
         let provider = rustls::crypto::ring::default_provider();
         let certificates: Vec<Certificate<'static>> = if is_local {
             Vec::new()
@@ -73,8 +121,6 @@ impl Transport {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_global(Some(timeout))
-            .timeout_connect(Some(timeout.min(CONNECTION_TIMEOUT)))
             .user_agent(concat!("rebake/", env!("CARGO_PKG_VERSION")))
             .proxy(if is_local {
                 None
@@ -93,28 +139,34 @@ impl Transport {
         Ok(Self { agent, limit })
     }
 
-    /// Asks once.
-    pub(super) fn ask(&self, question: &Question) -> Result<Answer, String> {
+    /// Asks once. The whole answer may take that long.
+    pub(super) fn ask(&self, question: &Question, timeout: Duration) -> Result<Answer, NoAnswer> {
         let mut builder = http::Request::builder()
             .method(question.method.clone())
             .uri(question.address.clone());
         for (name, value) in &question.headers {
             builder = builder.header(name, value);
         }
-        let told = |error: &dyn std::fmt::Display| error.to_string();
+        let no_request = |error: http::Error| NoAnswer::Unreachable(error.to_string());
         let response = match &question.body {
-            Some(body) => {
-                let request = builder.body(body.clone()).map_err(|error| told(&error))?;
-                self.agent.run(request)
-            }
-            None => {
-                let request = builder.body(()).map_err(|error| told(&error))?;
-                self.agent.run(request)
-            }
+            Some(body) => self.run(builder.body(body.clone()).map_err(no_request)?, timeout),
+            None => self.run(builder.body(()).map_err(no_request)?, timeout),
         };
         response
             .map(|response| self.answer(response))
-            .map_err(|error| told(&error))
+            .map_err(NoAnswer::from)
+    }
+
+    fn run(
+        &self,
+        request: http::Request<impl AsSendBody>,
+        timeout: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request);
+        let request = request
+            .timeout_global(Some(timeout))
+            .timeout_connect(Some(timeout.min(CONNECTION_TIMEOUT)));
+        self.agent.run(request.build())
     }
 
     fn answer(&self, mut response: Response<Body>) -> Answer {

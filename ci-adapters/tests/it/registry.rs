@@ -22,6 +22,7 @@ fn options() -> RegistryOptions {
     RegistryOptions {
         encryption: Encryption::Required,
         timeout: Duration::from_millis(700),
+        silence: Duration::from_secs(20),
         patience: Duration::from_secs(20),
         first_wait: Duration::from_millis(2),
     }
@@ -272,6 +273,94 @@ fn silence_is_no_answer_and_is_not_waited_for_again_and_again() {
         "{:?}",
         started.elapsed()
     );
+}
+
+#[test]
+fn a_silent_registry_costs_what_silence_may_last_and_no_more() {
+    let server = Server::new(|_| None);
+    let prefix: ImagePrefix = format!("{}/shop/", server.address).parse().unwrap();
+    let options = RegistryOptions {
+        timeout: Duration::from_secs(2),
+        silence: Duration::from_millis(600),
+        ..options()
+    };
+    let started = Instant::now();
+    let registry = OciRegistry::new(&prefix, Credentials::Anonymous, options).unwrap();
+    let images: Vec<(ServiceName, Image)> = (0..20)
+        .map(|number| {
+            let service: ServiceName = format!("s{number}").parse().unwrap();
+            let image = prefix.image(&service, "k-1");
+            (service, image)
+        })
+        .collect();
+    let states = tag_states(&registry, &images);
+    assert!(
+        states
+            .values()
+            .all(|state| problem(state).ends_with("gives no answer for 0.6 s")),
+        "{states:?}"
+    );
+    let took = started.elapsed();
+    assert!(took >= Duration::from_millis(600), "{took:?}");
+    assert!(took < Duration::from_millis(1_500), "{took:?}");
+}
+
+#[test]
+fn a_wait_that_a_registry_asks_for_is_no_silence() {
+    let count = AtomicUsize::new(0);
+    let server = Server::new(move |asked| {
+        if count.fetch_add(1, Ordering::Relaxed) == 0 {
+            answer(asked, "429 Too Many Requests", &["Retry-After: 1"], "")
+        } else {
+            answer(asked, "200 OK", &[INDEX, DIGEST], "")
+        }
+    });
+    let prefix: ImagePrefix = format!("{}/shop/", server.address).parse().unwrap();
+    let options = RegistryOptions {
+        silence: Duration::from_millis(800),
+        ..options()
+    };
+    let registry = OciRegistry::new(&prefix, Credentials::Anonymous, options).unwrap();
+    let image = prefix.image(&"api".parse().unwrap(), "k-1");
+    assert_eq!(registry.state(&image), TagState::Present);
+}
+
+#[test]
+fn a_repository_that_a_token_service_does_not_know_is_no_answer_and_concerns_no_other() {
+    // As GitHub's registry does: no token for a package that does not exist yet.
+    let server = Server::new(|asked| {
+        if asked.path.starts_with("/token") {
+            if asked.path.contains("api") {
+                return answer(asked, "200 OK", &[], r#"{"token":"t"}"#);
+            }
+            return answer(
+                asked,
+                "403 Forbidden",
+                &[],
+                r#"{"errors":[{"code":"DENIED"}]}"#,
+            );
+        }
+        if asked.authorization() == "Bearer t" {
+            return answer(asked, "200 OK", &[INDEX, DIGEST], "");
+        }
+        challenge(
+            asked,
+            &format!("http://{}/token", asked.header("host").unwrap()),
+        )
+    });
+    let (registry, image) = registry(&server, user());
+    let unknown = |name: &str| Image {
+        repository: format!("shop/{name}"),
+        ..image.clone()
+    };
+    let (web, cart) = (
+        registry.state(&unknown("web")),
+        registry.state(&unknown("cart")),
+    );
+    assert!(problem(&web).contains("no such repository yet"), "{web:?}");
+    // One text for all: one finding, however many services are new.
+    assert_eq!(web, cart);
+    assert_eq!(registry.state(&image), TagState::Present);
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod command_line;
 mod content_cache;
 mod context;
 mod docs;
+#[cfg(unix)]
+mod encryption;
 mod exit_codes;
 mod faults;
 mod files;
