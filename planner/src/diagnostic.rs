@@ -65,6 +65,23 @@ pub struct Diagnostic {
     pub services: Vec<String>,
 }
 
+/// A diagnostic of severity error with a place.
+pub(crate) fn error_at(
+    code: Code,
+    message: String,
+    path: &RepoPath,
+    position: Position,
+) -> Diagnostic {
+    Diagnostic {
+        code,
+        severity: Severity::Error,
+        message,
+        path: Some(path.clone()),
+        position: Some(position),
+        services: Vec::new(),
+    }
+}
+
 /// As many findings of one kind as are told of one file.
 const ALIKE: usize = 100;
 

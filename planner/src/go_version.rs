@@ -187,6 +187,14 @@ impl<'de> Deserialize<'de> for GoVersion {
     }
 }
 
+/// Whether a `go` line is at least a version. A line that is no version was reported by its parser.
+pub(crate) fn at_least(line: &str, version: &str) -> bool {
+    match (GoVersion::from_str(line), GoVersion::from_str(version)) {
+        (Ok(line), Ok(version)) => line >= version,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,5 +11,8 @@ mod embed;
 pub(crate) mod load;
 pub(crate) mod replacements;
 pub(crate) mod resolve;
+mod selection;
 pub(crate) mod updates_needed;
 pub(crate) mod vendor;
+mod vendor_consistency;
+pub(crate) mod workspace;

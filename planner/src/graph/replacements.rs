@@ -5,9 +5,8 @@
 //!
 //! Source: cmd/go/internal/modload (`makeMainModules`, `replacementFrom`, `replacement`).
 
-use super::build_list::error_at;
 use crate::{
-    diagnostic::{Code, Diagnostic, Located, Position},
+    diagnostic::{Code, Diagnostic, Located, Position, error_at},
     discover::manifest::Manifest,
     parse::go_mod::{GoWork, Replacement, ReplacementTarget},
     path::RepoPath,

@@ -8,12 +8,9 @@
 //! Where a third-party module could also provide a package that the tree holds, the tree's package is
 //! taken: if the module had it too, the import would be ambiguous and the build would fail.
 
-use super::{
-    build_list::{BuildList, Mode, Module, ModuleSource, Passes, Rank, holds_file},
-    vendor::Vendor,
-};
+use super::build_list::{BuildList, Mode, Module, ModuleSource, Passes, Rank};
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, error_at},
     module_path,
     parse::go_mod::ModuleVersion,
     path::RepoPath,
@@ -289,7 +286,7 @@ fn third_party_candidate(
                 "`{import_path}` may come from `{} {}`, which go.sum does not hold; run `go mod tidy`",
                 needed.path, needed.version
             ),
-            because: Some(Box::new(super::build_list::error_at(
+            because: Some(Box::new(error_at(
                 Code::MissingSum,
                 format!(
                     "go.sum has no checksum of `{} {}`; run `go mod tidy`",
@@ -340,7 +337,7 @@ fn directory_in_module(
     }
     if crossed
         .iter()
-        .any(|directory| holds_file(view, directory, "go.mod"))
+        .any(|directory| view.holds_file(directory, "go.mod"))
     {
         return Ok(None);
     }
@@ -402,7 +399,7 @@ fn resolve_vendored(
             let module = vendor
                 .module_of(import_path)
                 .map(|module| module.module.path.clone());
-            if module.is_some() || Vendor::takes_unlisted_packages(list) {
+            if module.is_some() || list.takes_unlisted_packages() {
                 found.push(LocalPackage {
                     directory,
                     module: module.unwrap_or_default(),

@@ -5,10 +5,11 @@
 //!
 //! Source: cmd/go/internal/modload/buildlist.go (`updatePrunedRoots`, `updateUnprunedRoots`).
 
-use super::build_list::{BuildList, Mode, ModuleSource, Passes, at_least, error_at};
+use super::build_list::{BuildList, Mode, ModuleSource, Passes};
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, error_at},
     discover::manifest::Manifest,
+    go_version::at_least,
     module_version::compare_versions,
 };
 use foldhash::HashMap;

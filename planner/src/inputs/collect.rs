@@ -20,7 +20,7 @@ use crate::{
     },
     file_kind::FileKind,
     graph::{
-        build_list::{BuildList, Mode, ModuleSource, holds_file},
+        build_list::{BuildList, Mode, ModuleSource},
         load::{Package, PackageGraph},
         updates_needed::UpdatesNeeded,
     },
@@ -113,7 +113,7 @@ pub(crate) fn collect_inputs(
         reached.dedup();
         files.extend(reached);
     }
-    if holds_file(sources.view(), &service.directory, "default.pgo") {
+    if sources.view().holds_file(&service.directory, "default.pgo") {
         let path = service.directory.child("default.pgo");
         match sources.input_digest(&path) {
             Ok(digest) => files.push(InputFile {

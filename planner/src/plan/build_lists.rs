@@ -9,7 +9,10 @@ use crate::{
         manifest::Manifest,
         survey::{Survey, survey},
     },
-    graph::build_list::{BuildList, Workspace, nearest_workspace, read_workspace},
+    graph::{
+        build_list::BuildList,
+        workspace::{Workspace, nearest_workspace, read_workspace},
+    },
     path::RepoPath,
     sources::Sources,
 };

@@ -118,6 +118,30 @@ impl<'t> TreeView<'t> {
         self.tree
     }
 
+    /// Whether a directory holds a file of that name, or a link to one. What is there and can't be read counts: to find that
+    /// out is the part of whoever reads it.
+    pub(crate) fn holds_file(&self, directory: &RepoPath, name: &str) -> bool {
+        let Ok(Some(listing)) = self.directory(directory) else {
+            return false;
+        };
+        match listing.entry(name).map(|entry| entry.kind) {
+            Some(EntryKind::File | EntryKind::Special) => true,
+            Some(EntryKind::Symlink) => match self.locate(&directory.child(name)) {
+                Ok(Some(resolved)) => {
+                    matches!(resolved.kind, EntryKind::File | EntryKind::Special)
+                }
+                Ok(None) => false,
+                Err(error) => !matches!(
+                    error.kind,
+                    TreeErrorKind::NotFound
+                        | TreeErrorKind::DanglingLink { .. }
+                        | TreeErrorKind::LinkLoop
+                ),
+            },
+            _ => false,
+        }
+    }
+
     /// Every directory that was listed, by its path without links, in no order.
     pub(crate) fn into_listings(self) -> Vec<(RepoPath, Result<Arc<Directory>, TreeError>)> {
         let shards = self.listed.into_iter();
