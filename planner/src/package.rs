@@ -12,8 +12,10 @@ use crate::{
     diagnostic::{Code, Diagnostic, Fault, Position, Severity},
     file_kind::FileKind,
     parse::{
+        c_file::Include,
+        constraint_header::ConstraintHeader,
         file_name::{self, FileClass, FileName},
-        go_file::{CgoDirective, CgoPreamble, ConstraintHeader, GoFile, HeaderState, Include},
+        go_file::{CgoDirective, CgoPreamble, GoFile, HeaderState},
     },
     path::RepoPath,
     sources::Sources,

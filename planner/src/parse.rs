@@ -6,6 +6,7 @@
 
 pub mod c_file;
 pub mod constraint;
+pub mod constraint_header;
 pub mod dockerfile;
 pub mod dockerignore;
 pub mod embed_pattern;
@@ -14,4 +15,6 @@ pub mod go_file;
 pub mod go_mod;
 pub(crate) mod go_string;
 pub mod go_sum;
+mod header_reader;
+mod leading_comments;
 pub mod modules_txt;

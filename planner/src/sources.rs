@@ -10,10 +10,9 @@ use crate::{
     concurrent_map::ConcurrentMap,
     digest::linked_digest,
     parse::{
-        c_file,
-        go_file::{
-            ConstraintHeader, GoFile, Include, parse_go_file, parse_header, parse_header_within,
-        },
+        c_file::{self, Include},
+        constraint_header::ConstraintHeader,
+        go_file::{GoFile, parse_go_file, parse_header, parse_header_within},
     },
     path::RepoPath,
     tree::{

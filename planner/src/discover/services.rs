@@ -15,8 +15,8 @@ use crate::{
     file_kind::FileKind,
     package::{Presence, select_files},
     parse::{
+        constraint_header::ConstraintHeader,
         file_name::{self, FileClass},
-        go_file::ConstraintHeader,
     },
     path::RepoPath,
     sources::Sources,

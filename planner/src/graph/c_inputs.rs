@@ -14,7 +14,10 @@ use crate::{
     diagnostic::{Code, Diagnostic, Severity},
     file_kind::FileKind,
     package::PackageFiles,
-    parse::go_file::{CgoVariable, Include, IncludeForm},
+    parse::{
+        c_file::{Include, IncludeForm},
+        go_file::CgoVariable,
+    },
     path::RepoPath,
     sources::Sources,
     tree::{EntryKind, TreeError},

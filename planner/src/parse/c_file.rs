@@ -5,15 +5,39 @@
 //!
 //! Source: go/build/read.go (`readComments`), C17 6.10.2, cmd/asm/internal/lex/input.go.
 
-use super::go_file::{self, ConstraintHeader, Include, IncludeForm};
+use super::{
+    constraint_header::{ConstraintHeader, constraint_of},
+    header_reader::read_comments,
+};
 use crate::diagnostic::{Located, Position};
+use serde::{Deserialize, Serialize};
+
+/// The target of a C or assembler `#include`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Include {
+    /// How it is written.
+    pub form: IncludeForm,
+    /// The file that is named.
+    pub target: String,
+}
+
+/// How an `#include` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum IncludeForm {
+    /// `"x.h"`: looked for beside the including file first.
+    Quoted,
+    /// `<x.h>`: looked for in the include directories alone.
+    Angled,
+    /// `#include MACRO`: only the preprocessor could tell.
+    Computed,
+}
 
 /// The build constraint in the leading comments. go/build takes a file whose comments it can't read, and
 /// leaves out one whose constraint is broken.
 pub fn parse_constraint(source: &[u8]) -> ConstraintHeader {
-    match go_file::leading_comments_of_other(source) {
-        Some(header) => go_file::constraint_of(header).unwrap_or(ConstraintHeader::Broken),
-        None => ConstraintHeader::Absent,
+    match read_comments(source) {
+        Ok(header) => constraint_of(header).unwrap_or(ConstraintHeader::Broken),
+        Err(_) => ConstraintHeader::Absent,
     }
 }
 

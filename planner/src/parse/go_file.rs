@@ -8,13 +8,16 @@
 
 mod cgo;
 mod header;
-mod leading;
-mod reader;
 mod scanner;
 
 use crate::{
     diagnostic::{Code, Fault, Located, Position, Severity},
-    parse::constraint::{self, Constraint},
+    parse::{
+        c_file::Include,
+        constraint::Constraint,
+        constraint_header::{ConstraintHeader, constraint_of},
+        header_reader::{self, Ending, Header},
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,17 +54,6 @@ pub enum HeaderState {
     ImportsLost,
     /// `go list` reports the file as invalid only (a NUL byte, two `//go:build` lines, …): not compiled, and an error.
     Invalid,
-}
-
-/// The build constraint in a file's leading comments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ConstraintHeader {
-    /// None: the file is built wherever its name allows.
-    Absent,
-    /// Built where this holds.
-    Present(Constraint),
-    /// A constraint that does not parse: the file is invalid.
-    Broken,
 }
 
 /// What the comment above `import "C"` says.
@@ -114,26 +106,6 @@ pub enum CgoVariable {
     PkgConfig,
 }
 
-/// The target of a C or assembler `#include`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Include {
-    /// How it is written.
-    pub form: IncludeForm,
-    /// The file that is named.
-    pub target: String,
-}
-
-/// How an `#include` is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum IncludeForm {
-    /// `"x.h"`: looked for beside the including file first.
-    Quoted,
-    /// `<x.h>`: looked for in the include directories alone.
-    Angled,
-    /// `#include MACRO`: only the preprocessor could tell.
-    Computed,
-}
-
 /// Reads what the build reads in a Go file.
 pub fn parse_go_file(source: &[u8]) -> GoFile {
     let mut file = parse_header(source);
@@ -147,17 +119,17 @@ pub fn parse_go_file(source: &[u8]) -> GoFile {
 
 /// Reads a Go file up to the end of its imports: everything but the patterns of `//go:embed`, which may stand anywhere.
 pub fn parse_header(source: &[u8]) -> GoFile {
-    parse_read_header(source, &reader::read_header(source))
+    parse_read_header(source, &header_reader::read_header(source))
 }
 
 /// Reads the header in a prefix of a file; nothing when it may go on behind the prefix.
 pub fn parse_header_within(prefix: &[u8]) -> Option<GoFile> {
-    let read = reader::read_header(prefix);
-    (matches!(read.ending, reader::Ending::Complete) && read.end < prefix.len())
+    let read = header_reader::read_header(prefix);
+    (matches!(read.ending, Ending::Complete) && read.end < prefix.len())
         .then(|| parse_read_header(prefix, &read))
 }
 
-fn parse_read_header(source: &[u8], read: &reader::Header) -> GoFile {
+fn parse_read_header(source: &[u8], read: &Header) -> GoFile {
     let mut file = GoFile {
         state: HeaderState::Complete,
         package: None,
@@ -168,7 +140,7 @@ fn parse_read_header(source: &[u8], read: &reader::Header) -> GoFile {
         cgo: None,
         faults: Vec::new(),
     };
-    if let reader::Ending::Nul(offset) = read.ending {
+    if let Ending::Nul(offset) = read.ending {
         file.state = HeaderState::Invalid;
         file.faults.push(fault(
             source,
@@ -188,49 +160,6 @@ fn parse_read_header(source: &[u8], read: &reader::Header) -> GoFile {
     }
     header::parse_header(source, read, &mut file);
     file
-}
-
-/// The leading comments of a file that is not Go; nothing when they can't be read.
-pub(crate) fn leading_comments_of_other(source: &[u8]) -> Option<&[u8]> {
-    reader::read_comments(source).ok()
-}
-
-/// The build constraint of a file's leading comments.
-///
-/// Source: go/build/build.go (`shouldBuild`, `parseFileHeader`).
-pub(crate) fn constraint_of(header: &[u8]) -> Result<ConstraintHeader, String> {
-    let leading = leading::leading_comments(header)?;
-    if let Some(line) = leading.go_build {
-        // A line that is not UTF-8 can't be an expression.
-        let line =
-            std::str::from_utf8(line).map_err(|_| "the //go:build line is not UTF-8".to_owned())?;
-        let expression = constraint::split_go_build(line).unwrap_or_default();
-        return constraint::parse_go_build(expression)
-            .map(ConstraintHeader::Present)
-            .map_err(|error| format!("parsing the //go:build line: {error}"));
-    }
-    // Nearly every file ends here.
-    if memchr::memmem::find(leading.before_blank_line, b"+build").is_none() {
-        return Ok(ConstraintHeader::Absent);
-    }
-    let mut all = Vec::new();
-    for line in leading.before_blank_line.split(|byte| *byte == b'\n') {
-        let Ok(line) = std::str::from_utf8(line) else {
-            continue;
-        };
-        let line = line.trim();
-        if !line.contains("+build") {
-            continue;
-        }
-        let Some(expression) = constraint::split_plus_build(line) else {
-            continue;
-        };
-        // A malformed line counts for nothing.
-        if let Ok(parsed) = constraint::parse_plus_build(expression) {
-            all.push(parsed);
-        }
-    }
-    Ok(Constraint::all_of(all).map_or(ConstraintHeader::Absent, ConstraintHeader::Present))
 }
 
 fn fault(source: &[u8], offset: usize, message: String) -> Fault {

@@ -8,7 +8,8 @@
 //!
 //! Known gaps: **`//line` comments in a header are not followed**; they could detach a cgo preamble.
 
-use super::{CgoPreamble, GoFile, HeaderState, cgo, reader::Header};
+use super::{CgoPreamble, GoFile, HeaderState, cgo};
+use crate::parse::header_reader::Header;
 use crate::{
     diagnostic::{Code, Fault, Located, Position, Severity},
     parse::go_string::unquote,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::parse::c_file::IncludeForm;
 
 fn parse(source: &str) -> GoFile {
     parse_go_file(source.as_bytes())
