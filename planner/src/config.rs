@@ -161,8 +161,8 @@ pub struct BuildSettings {
     pub build_flags: Option<Vec<BuildFlag>>,
     /// The Go release that builds the image.
     pub go: Option<GoVersion>,
-    /// Packages of the tree that third-party code imports.
-    pub back_edges: Vec<String>,
+    /// Packages of the tree that third-party code imports; an empty list says that there are none.
+    pub back_edges: Option<Vec<String>>,
     /// The recipe of the image.
     pub recipe: RecipeSettings,
 }

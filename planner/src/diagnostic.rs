@@ -275,7 +275,7 @@ codes! {
     /// A Dockerfile whose last stage is empty and gets no certificates.
     MissingCertificates = "missing-certificates", "The last stage of a Dockerfile starts from scratch, the program imports packages for TLS, and no certificates are copied there. A connection to a server with a public certificate then fails with `certificate signed by unknown authority`. Copy /etc/ssl/certs/ca-certificates.crt from an earlier stage, or start from a distroless image. Where they are mounted when the image runs, this says nothing.";
     /// Third-party code may import packages of this tree.
-    PossibleBackEdge = "possible-back-edge", "Without the sources of the third-party modules it can't be seen whether they import packages of this tree. A requirement of this repository's own organisation is where that happens most; if one does, name the packages in rebake.toml under `back-edges`.";
+    PossibleBackEdge = "possible-back-edge", "Without the sources of the third-party modules it can't be seen whether they import packages of this tree. A requirement of this repository's own organisation is where that happens most; if one does, name the packages in rebake.toml under `back-edges`, and if none does, write `back-edges = []`: either settles it. A package that is missing there makes the build fail, and never makes a stale image.";
 }
 
 impl Code {

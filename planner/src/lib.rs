@@ -73,6 +73,7 @@ pub mod path;
 pub mod plan;
 pub mod recipe;
 mod sources;
+pub mod spelling;
 pub mod standard_library;
 pub mod target;
 pub mod tree;

@@ -94,7 +94,7 @@ pub enum PlanError {
     #[error(transparent)]
     Glob(#[from] PathGlobError),
     /// `rebake.toml` is wrong; all that is wrong with it.
-    #[error("rebake.toml has {} fault(s)", .0.len())]
+    #[error("rebake.toml has {} fault{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
     Config(Vec<Diagnostic>),
     /// The root can't be listed.
     #[error("can't read the root: {0}")]
@@ -131,8 +131,8 @@ pub struct Plan {
     pub registry: Option<String>,
     /// Changed paths that reach no service, sorted; empty until a plan is compared and told what changed.
     pub unaffected: Vec<String>,
-    /// Main packages that no glob chose.
-    pub excluded_mains: usize,
+    /// The directories of main packages that no glob chose, sorted.
+    pub excluded_mains: Vec<RepoPath>,
     /// The modules of the tree: directory and module path.
     pub modules: Vec<PlannedModule>,
     /// What was noticed, sorted by severity, path, place and code.

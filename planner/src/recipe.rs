@@ -165,6 +165,10 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// The names of the runtimes that are no image of the user's.
+    pub const NAMES: [&'static str; 4] =
+        ["distroless-static", "distroless-base", "alpine", "scratch"];
+
     /// The image of the runtime; nothing for `scratch`.
     pub fn image(&self) -> Option<&str> {
         match self {

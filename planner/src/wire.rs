@@ -310,7 +310,7 @@ impl PlanDocument {
                 .collect(),
             removed: plan.removed.clone(),
             unaffected: plan.unaffected.clone(),
-            excluded_mains: plan.excluded_mains,
+            excluded_mains: plan.excluded_mains.len(),
             diagnostics: plan.diagnostics.iter().map(DiagnosticRow::from).collect(),
         }
     }
@@ -323,7 +323,7 @@ impl InputsDocument {
             version: VERSION,
             root,
             services: plan.images.iter().map(InputsRow::from).collect(),
-            excluded_mains: plan.excluded_mains,
+            excluded_mains: plan.excluded_mains.len(),
             diagnostics: plan.diagnostics.iter().map(DiagnosticRow::from).collect(),
         }
     }

@@ -27,12 +27,25 @@ pub(crate) fn render(planned: &Planned, globs: &[String]) -> String {
     );
     text.push_str("# Globs over directories, anchored at the root, that choose the services.\n");
     let chosen = chosen_globs(images, globs);
+    // A glob that matches nothing would be warned of.
+    let mark = if images.is_empty() { "# " } else { "" };
     // Writing to a string can't fail.
     let _ = writeln!(
         text,
-        "services = {}\n",
+        "{mark}services = {}",
         list(chosen.iter().map(String::as_str))
     );
+    let left_out = &planned.plan.excluded_mains;
+    if !left_out.is_empty() {
+        text.push_str("# Main packages that they leave out:\n");
+        for directory in left_out.iter().take(LISTED) {
+            let _ = writeln!(text, "#   {}", string(directory.as_str()));
+        }
+        if left_out.len() > LISTED {
+            let _ = writeln!(text, "#   and {} more", left_out.len() - LISTED);
+        }
+    }
+    text.push('\n');
     text.push_str("# How images are built. Each of these can stand in a [[service]], too.\n");
     let platforms: BTreeSet<String> = images
         .iter()
@@ -57,7 +70,9 @@ pub(crate) fn render(planned: &Planned, globs: &[String]) -> String {
             super::count(services, "image", "images")
         );
     }
-    text.push_str("# back-edges = [] # packages of this tree that third-party code imports\n\n");
+    text.push_str(
+        "# back-edges = [] # packages of this tree that third-party code imports; [] for none\n\n",
+    );
     text.push_str(
         "# Files outside of Go that services need: the first rule that matches a path decides.\n\
          # [[rule]]\n# paths = [\"proto/**\"]\n# affects = \"all\" # or \"none\", or [\"a-service\", \"@a-group\"]\n\n\

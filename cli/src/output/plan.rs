@@ -163,12 +163,12 @@ pub(crate) fn summary(plan: &Plan, took: Option<Duration>, standpoint: &Standpoi
         paint(style::REBUILD, &count(rebuild, "image", "images")),
         paint(style::REUSE, &(plan.images.len() - rebuild).to_string()),
     );
-    if plan.excluded_mains > 0 {
+    if !plan.excluded_mains.is_empty() {
         // Writing to a string can't fail.
         let _ = write!(
             text,
             "; {} left out (--services '**' takes all)",
-            count(plan.excluded_mains, "main package", "main packages")
+            count(plan.excluded_mains.len(), "main package", "main packages")
         );
     }
     if let Some(took) = took {

@@ -40,6 +40,26 @@ fn the_file_says_what_is_and_changes_nothing() {
 }
 
 #[test]
+fn main_packages_that_are_left_out_are_named() {
+    let shop = Shop::new();
+    let program = "package main\n\nfunc main() {}\n";
+    shop.write("tools/release/main.go", program);
+    shop.write("main.go", program);
+    let text = shop.run(&["init", "--print"]).stdout;
+    let told = "# Main packages that they leave out:\n#   \".\"\n#   \"tools/release\"\n\n";
+    assert!(text.contains(told), "{text}");
+}
+
+#[test]
+fn where_there_is_no_service_no_glob_is_chosen() {
+    let shop = Shop::empty();
+    shop.write("go.mod", "module ex.com/a\n\ngo 1.24\n");
+    assert_eq!(shop.run(&["init"]).code, 0);
+    let answer = shop.run(&["plan"]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{answer:?}");
+}
+
+#[test]
 fn what_is_there_is_not_overwritten() {
     let shop = Shop::new();
     shop.write("rebake.toml", "cgo = false\n");

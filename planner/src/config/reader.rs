@@ -12,7 +12,8 @@ use crate::{
     discover::{path_glob::PathGlob, service_name::ServiceName},
     module_path::check_import_path,
     path::RepoPath,
-    recipe::{ManifestScope, Proof, ThirdPartyCompilation},
+    recipe::{ManifestScope, Proof, Runtime, ThirdPartyCompilation},
+    spelling::nearest,
     target::{Cgo, Platform},
 };
 use std::{collections::BTreeMap, ops::Range, str::FromStr};
@@ -277,11 +278,10 @@ impl Reader {
         value: &Spanned<DeValue<'_>>,
         other_keys: &[&str],
     ) {
-        let unlocated = |list: Vec<Located<_>>| list.into_iter().map(|one| one.value).collect();
         match name {
             "platforms" => {
                 let platforms: Vec<Located<Platform>> = self.parsed_list(name, value);
-                if platforms.is_empty() {
+                if matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()) {
                     self.fault(
                         Code::InvalidValue,
                         value.span().start,
@@ -307,45 +307,28 @@ impl Reader {
                 );
             }
             "go" => settings.go = self.parsed(name, value),
-            "cgo" => match value.get_ref() {
-                DeValue::Boolean(true) => settings.cgo = Some(Cgo::Enabled),
-                DeValue::Boolean(false) => settings.cgo = Some(Cgo::Disabled),
-                _ => self.wrong_type(name, value, "true or false"),
-            },
+            "cgo" => settings.cgo = self.choice(name, value, Cgo::Enabled, Cgo::Disabled),
             "back-edges" => {
                 let paths: Vec<Located<ImportPath>> = self.parsed_list(name, value);
-                settings.back_edges = unlocated(
-                    paths
-                        .into_iter()
-                        .map(|path| Located {
-                            value: path.value.0,
-                            position: path.position,
-                        })
-                        .collect(),
-                );
+                settings.back_edges = Some(paths.into_iter().map(|path| path.value.0).collect());
             }
             "go-image" => settings.recipe.go_image = self.parsed(name, value),
-            "runtime" => settings.recipe.runtime = self.parsed(name, value),
+            "runtime" => settings.recipe.runtime = self.runtime(value),
             "profile" => settings.recipe.profile = self.parsed(name, value),
-            "prove" => match value.get_ref() {
-                DeValue::Boolean(true) => settings.recipe.proof = Some(Proof::Required),
-                DeValue::Boolean(false) => settings.recipe.proof = Some(Proof::Omitted),
-                _ => self.wrong_type(name, value, "true or false"),
-            },
-            "cut-manifests" => match value.get_ref() {
-                DeValue::Boolean(true) => settings.recipe.manifests = Some(ManifestScope::Linked),
-                DeValue::Boolean(false) => settings.recipe.manifests = Some(ManifestScope::Whole),
-                _ => self.wrong_type(name, value, "true or false"),
-            },
-            "compile-ahead" => match value.get_ref() {
-                DeValue::Boolean(true) => {
-                    settings.recipe.third_party = Some(ThirdPartyCompilation::Ahead);
-                }
-                DeValue::Boolean(false) => {
-                    settings.recipe.third_party = Some(ThirdPartyCompilation::WithTheService);
-                }
-                _ => self.wrong_type(name, value, "true or false"),
-            },
+            "prove" => {
+                settings.recipe.proof = self.choice(name, value, Proof::Required, Proof::Omitted);
+            }
+            "cut-manifests" => {
+                let (yes, no) = (ManifestScope::Linked, ManifestScope::Whole);
+                settings.recipe.manifests = self.choice(name, value, yes, no);
+            }
+            "compile-ahead" => {
+                let (yes, no) = (
+                    ThirdPartyCompilation::Ahead,
+                    ThirdPartyCompilation::WithTheService,
+                );
+                settings.recipe.third_party = self.choice(name, value, yes, no);
+            }
             "goproxy" => settings.recipe.module_proxy = self.parsed(name, value),
             "goprivate" => settings.recipe.private_modules = self.parsed(name, value),
             "gonosumdb" => settings.recipe.unsummed_modules = self.parsed(name, value),
@@ -357,6 +340,43 @@ impl Reader {
                 self.fault(Code::UnknownKey, key.start, message);
             }
         }
+    }
+
+    /// A switch whose two states have names of their own.
+    fn choice<Value>(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        yes: Value,
+        no: Value,
+    ) -> Option<Value> {
+        match value.get_ref() {
+            DeValue::Boolean(true) => Some(yes),
+            DeValue::Boolean(false) => Some(no),
+            _ => {
+                self.wrong_type(key, value, "true or false");
+                None
+            }
+        }
+    }
+
+    /// A runtime. What is misspelt would be taken for an image of the user's, and fail no sooner than in the build.
+    fn runtime(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Runtime> {
+        let runtime = self.parsed("runtime", value)?;
+        let meant = match &runtime {
+            Runtime::Own(image) if !image.as_str().contains(['/', ':', '@']) => {
+                nearest(image.as_str(), Runtime::NAMES)
+            }
+            _ => None,
+        };
+        let Some(meant) = meant else {
+            return Some(runtime);
+        };
+        let message = format!(
+            "`{runtime}` is no runtime; did you mean `{meant}`? An image that is called so is written with its tag or digest"
+        );
+        self.fault(Code::InvalidValue, value.span().start, message);
+        None
     }
 
     fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {
@@ -422,7 +442,13 @@ impl Reader {
         };
         let mut values = Vec::new();
         for item in items {
-            if let Some(parsed) = self.parsed(key, item) {
+            let Some(text) = item.get_ref().as_str() else {
+                let found = item.get_ref().type_str();
+                let message = format!("`{key}` holds strings, not a value of type {found}");
+                self.fault(Code::InvalidValue, item.span().start, message);
+                continue;
+            };
+            if let Some(parsed) = self.or_fault(item, text.parse()) {
                 let position = self.lines.position(item.span().start);
                 values.push(Located {
                     value: parsed,
@@ -450,19 +476,12 @@ impl FromStr for ImportPath {
 fn unknown_key<'known>(name: &str, known: impl Iterator<Item = &'known str>) -> String {
     let escaped = name.escape_debug();
     let mut known: Vec<&str> = known.collect();
-    let nearest = known
-        .iter()
-        .map(|key| (strsim::damerau_levenshtein(name, key), *key))
-        .filter(|(distance, key)| *distance <= 1 + key.len() / 4)
-        .min();
-    match nearest {
-        Some((_, key)) => format!("unknown key `{escaped}`; did you mean `{key}`?"),
-        None => {
-            known.sort_unstable();
-            format!(
-                "unknown key `{escaped}`; known keys are {}",
-                known.join(", ")
-            )
-        }
+    if let Some(key) = nearest(name, known.iter().copied()) {
+        return format!("unknown key `{escaped}`; did you mean `{key}`?");
     }
+    known.sort_unstable();
+    format!(
+        "unknown key `{escaped}`; known keys are {}",
+        known.join(", ")
+    )
 }

@@ -56,7 +56,10 @@ affects = "all"
     let config = parsed.value;
     assert_eq!(config.services.len(), 2);
     assert_eq!(config.defaults.cgo, Some(Cgo::Enabled));
-    assert_eq!(config.defaults.back_edges, ["ex.com/shop/api"]);
+    assert_eq!(
+        config.defaults.back_edges,
+        Some(vec!["ex.com/shop/api".to_owned()])
+    );
     let service = &config.service[0].value;
     assert_eq!(service.dir.as_str(), "services/api");
     assert_eq!(service.name.as_ref().unwrap().as_str(), "gateway");
@@ -82,7 +85,20 @@ affects = "all"
 
 #[test]
 fn every_fault_is_reported_with_its_place() {
-    let cases: [(&str, &[&str]); 17] = [
+    let cases: [(&str, &[&str]); 19] = [
+        (
+            "platforms = [\"linux/amd64\", 3]\ngo = 1.26",
+            &[
+                "1:29 invalid-value: `platforms` holds strings, not a value of type integer",
+                "2:6 invalid-value: `go` is a string, not a value of type float",
+            ],
+        ),
+        (
+            "runtime = \"alpin\"",
+            &[
+                "1:11 invalid-value: `alpin` is no runtime; did you mean `alpine`? An image that is called so is written with its tag or digest",
+            ],
+        ),
         (
             "[[rule]]\npaths = [\"a\"]\naffects = \"some\"",
             &[
@@ -139,7 +155,7 @@ fn every_fault_is_reported_with_its_place() {
             "tags = [\"a b\", \"c\", 3]",
             &[
                 "1:9 invalid-value: `a b` is no build tag: use letters, digits, `_` and `.`",
-                "1:21 invalid-value: `tags` is a string, not a value of type integer",
+                "1:21 invalid-value: `tags` holds strings, not a value of type integer",
             ],
         ),
         (

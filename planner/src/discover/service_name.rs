@@ -121,8 +121,7 @@ pub(crate) fn name_services(sources: &[NameSource]) -> Vec<ServiceName> {
     let short = |source: &NameSource| {
         let distinct = source.directory.as_str();
         if source.directory.is_root() {
-            let last = source.module_path.rsplit('/').next().unwrap_or_default();
-            return ServiceName::slug(last, distinct);
+            return ServiceName::slug(program_of(&source.module_path), distinct);
         }
         let rest = source
             .directory
@@ -164,9 +163,44 @@ pub(crate) fn name_services(sources: &[NameSource]) -> Vec<ServiceName> {
     names
 }
 
+/// What Go calls the program of a package: the last element of its path that is no major version.
+///
+/// Source: cmd/go/internal/load (`exeFromImportPath`, `isVersionElement`).
+fn program_of(import_path: &str) -> &str {
+    let is_version = |element: &str| {
+        element.strip_prefix('v').is_some_and(|digits| {
+            digits.bytes().all(|byte| byte.is_ascii_digit())
+                && !digits.is_empty()
+                && !digits.starts_with('0')
+                && digits != "1"
+        })
+    };
+    match import_path.rsplit_once('/') {
+        Some((above, last)) if is_version(last) => above.rsplit('/').next().unwrap_or(above),
+        Some((_, last)) => last,
+        None => import_path,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_root_is_called_what_go_calls_its_program() {
+        let cases = [
+            ("ex.com/acme/shop", "shop"),
+            ("go.k6.io/k6/v2", "k6"),
+            ("ex.com/acme/v1", "v1"),
+            ("ex.com/acme/v", "v"),
+            ("ex.com/acme/v02", "v02"),
+            ("shop", "shop"),
+            ("v2", "v2"),
+        ];
+        for (module_path, expected) in cases {
+            assert_eq!(program_of(module_path), expected, "{module_path}");
+        }
+    }
 
     fn source(directory: &str, fixed_prefix: &str) -> NameSource {
         NameSource {

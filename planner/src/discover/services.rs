@@ -1,6 +1,6 @@
 //! The services of a tree.
 //!
-//! In: a survey, the configuration and the caller's choices. Out: `Service`s, and how many main packages
+//! In: a survey, the configuration and the caller's choices. Out: `Service`s, and the main packages that
 //! were left out. It must never drop a main package silently.
 
 use super::{
@@ -55,7 +55,8 @@ pub(crate) struct DockerfileService {
 pub(crate) struct Discovered {
     pub(crate) services: Vec<Service>,
     pub(crate) dockerfile_services: Vec<DockerfileService>,
-    pub(crate) excluded_mains: usize,
+    /// The directories of main packages that nothing chose, sorted.
+    pub(crate) excluded_mains: Vec<RepoPath>,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn find_services(
         let declaration = declared.iter().find(|one| one.directory == *directory);
         let glob = chosen.iter().find(|glob| glob.matches(directory));
         if glob.is_none() && declaration.is_none() {
-            discovered.excluded_mains += 1;
+            discovered.excluded_mains.push(directory.clone());
             continue;
         }
         if declaration.is_some_and(|one| one.kind == ServiceKind::Dockerfile) {
@@ -177,6 +178,7 @@ pub(crate) fn find_services(
                 .and_then(|declaration| declaration.name.clone()),
         })
         .collect();
+    discovered.excluded_mains.sort_unstable();
     let names = name_services(&name_sources);
     for (name, found) in names.into_iter().zip(found) {
         let Found {

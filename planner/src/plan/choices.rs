@@ -60,7 +60,7 @@ impl Choices {
                 tags: given(&options.tags),
                 build_flags: None,
                 go: options.go.clone(),
-                back_edges: Vec::new(),
+                back_edges: None,
                 recipe: RecipeSettings::default(),
             },
             by_directory: config
@@ -186,8 +186,15 @@ impl Choices {
     /// The packages of the tree that third-party code imports, as far as they are declared.
     pub(super) fn back_edges(&self, directory: &RepoPath) -> impl Iterator<Item = &str> {
         self.layers(directory)
-            .flat_map(|layer| &layer.back_edges)
+            .filter_map(|layer| layer.back_edges.as_ref())
+            .flatten()
             .map(String::as_str)
+    }
+
+    /// Whether it is said which packages of the tree third-party code imports, be it none.
+    pub(super) fn declares_back_edges(&self, directory: &RepoPath) -> bool {
+        self.layers(directory)
+            .any(|layer| layer.back_edges.is_some())
     }
 }
 

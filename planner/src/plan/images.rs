@@ -177,7 +177,7 @@ fn plan_group(
                     .filter(|path| !matches!(&*loader.resolution(path), Resolution::Local(_)))
                     .map(unknown_back_edge),
             );
-            if inputs.tier == Tier::Module {
+            if inputs.tier == Tier::Module && !choices.declares_back_edges(&service.directory) {
                 problems.extend(back_edge_note.clone());
             }
             if let Some(dockerfile) = &service.files.dockerfile {

@@ -113,16 +113,15 @@ pub(super) fn possible_back_edges(list: &BuildList) -> Option<Diagnostic> {
         .map(|(path, _)| path.as_str())
         .collect();
     let (first, count) = (related.first()?, related.len());
-    let subject = if count > 1 {
-        format!("`{first}` and {} more come", count - 1)
-    } else {
-        format!("`{first}` comes")
+    let subject = match count {
+        1 => format!("`{first}`"),
+        _ => format!("`{first}` and {} more", count - 1),
     };
     Some(Diagnostic {
         code: Code::PossibleBackEdge,
         severity: Severity::Note,
         message: format!(
-            "{subject} from the same organisation and may import packages of this tree, which can't be seen without their sources; if they do, name those packages under `back-edges` in rebake.toml"
+            "{subject} of the same organisation may import packages of this tree: name those packages under `back-edges` in rebake.toml, or say `back-edges = []`"
         ),
         path: Some(list.governing_path()),
         position: None,

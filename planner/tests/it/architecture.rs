@@ -13,7 +13,13 @@ use std::{
 /// line may know one another.
 const ORDER: &[&[&str]] = &[
     // The words that all stages share.
-    &["path", "concurrent_map", "file_kind", "standard_library"],
+    &[
+        "path",
+        "concurrent_map",
+        "file_kind",
+        "spelling",
+        "standard_library",
+    ],
     &["diagnostic"],
     &["go_version", "module_path", "module_version"],
     &[

@@ -2,6 +2,7 @@
 
 use crate::rendering::tree_of;
 use rebake_planner::{
+    diagnostic::Code,
     file_kind::FileKind,
     plan::{PlanOptions, plan},
 };
@@ -64,4 +65,42 @@ fn a_module_that_another_of_the_tree_requires_is_explained_by_that() {
 fn a_module_that_is_required_directly_is_followed_by_its_imports() {
     assert!(back_edges("\tex.com/events v0.0.0\n", "").is_empty());
     assert!(back_edges("", "").is_empty());
+}
+
+/// Whether a service that links a module of its own organisation is told of possible back edges.
+fn is_noted(config: &str) -> bool {
+    let sum = "h1:MHc5BpPuC30uJk597Ri8TV3CNZcTLu6B6z4lJy+g6Jw=";
+    let module = "github.com/acme/queue v1.0.0";
+    let tree = tree_of([
+        (
+            "go.mod",
+            format!("module github.com/acme/shop\n\ngo 1.24\n\nrequire {module}\n").as_str(),
+        ),
+        (
+            "go.sum",
+            format!("{module} {sum}\n{module}/go.mod {sum}\n").as_str(),
+        ),
+        (
+            "cmd/api/main.go",
+            "package main\n\nimport _ \"github.com/acme/queue\"\n\nfunc main() {}\n",
+        ),
+        ("rebake.toml", config),
+    ]);
+    let planned = plan(&tree, &PlanOptions::new()).unwrap();
+    let diagnostics = planned.diagnostics.iter();
+    let codes: Vec<Code> = diagnostics.map(|found| found.code).collect();
+    assert!(
+        codes.iter().all(|code| *code == Code::PossibleBackEdge),
+        "{codes:?}"
+    );
+    !codes.is_empty()
+}
+
+#[test]
+fn a_module_of_the_same_organisation_is_noted_until_it_is_settled() {
+    assert!(is_noted(""));
+    assert!(!is_noted("back-edges = []"));
+    assert!(!is_noted("back-edges = [\"github.com/acme/shop/cmd/api\"]"));
+    assert!(!is_noted("[[service]]\ndir = \"cmd/api\"\nback-edges = []"));
+    assert!(is_noted("[[service]]\ndir = \"cmd/api\"\ntags = []"));
 }
