@@ -10,6 +10,7 @@ use rebake_planner::{
     diagnostic::Code,
     discover::service_name::ServiceName,
     go_version::GoVersion,
+    spelling::nearest,
     target::{BuildTag, Platform},
 };
 
@@ -85,15 +86,6 @@ pub(crate) enum Verb {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
-    #[command(flatten)]
-    pub(crate) baseline: BaselineArguments,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArguments,
-    #[command(flatten)]
-    pub(crate) tree: TreeArguments,
-    #[command(flatten)]
-    pub(crate) build: BuildArguments,
-
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
@@ -105,6 +97,15 @@ pub(crate) struct PlanArguments {
     /// Plan again whenever a file changes, until interrupted; as JSON, one document a line.
     #[arg(long, conflicts_with_all = ["head", "exit_code", "registry"])]
     pub(crate) watch: bool,
+
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
 }
 
 #[derive(Debug, Args)]
@@ -112,20 +113,19 @@ pub(crate) struct InputsArguments {
     /// The service to list whole; without it, a line a service.
     pub(crate) service: Option<ServiceName>,
 
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
     #[command(flatten)]
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
     pub(crate) build: BuildArguments,
-
-    /// How to print the answer.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WhyArguments {
-    /// The service; without it, all of them.
-    #[arg(required_unless_present = "path")]
+    /// The service; without it, every service that is rebuilt, or that the path reaches.
     pub(crate) service: Option<ServiceName>,
 
     /// Show how this file or directory reaches the service, or which services it reaches, whether it changed or not.
@@ -316,13 +316,6 @@ pub(crate) struct GraphArguments {
     /// The service to draw; without it, all of them.
     pub(crate) service: Option<ServiceName>,
 
-    #[command(flatten)]
-    pub(crate) baseline: BaselineArguments,
-    #[command(flatten)]
-    pub(crate) tree: TreeArguments,
-    #[command(flatten)]
-    pub(crate) build: BuildArguments,
-
     /// What the nodes are.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) nodes: Nodes,
@@ -335,6 +328,13 @@ pub(crate) struct GraphArguments {
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: GraphFormat,
+
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArguments,
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
 }
 
 #[derive(Debug, Args)]
@@ -353,8 +353,9 @@ pub(crate) struct CompletionsArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArguments {
-    /// The verb; without it, the whole program.
-    pub(crate) verb: Option<String>,
+    /// The verb, such as `plan` or `ci github`; without it, the whole program.
+    #[arg(id = "verb", value_name = "VERB")]
+    pub(crate) verbs: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -547,5 +548,10 @@ fn parse_code(text: &str) -> Result<Code, String> {
         .iter()
         .find(|code| code.as_str() == text)
         .copied()
-        .ok_or_else(|| "no diagnostic has that code; `rebake explain` lists them".to_owned())
+        .ok_or_else(
+            || match nearest(text, Code::ALL.iter().map(|code| code.as_str())) {
+                Some(meant) => format!("no diagnostic has that code; did you mean `{meant}`?"),
+                None => "no diagnostic has that code; `rebake explain` lists them".to_owned(),
+            },
+        )
 }

@@ -10,6 +10,7 @@ use rebake_planner::{
     path::{RepoPath, RepoPathError},
     plan::{ContextError, PlanError},
     recipe::ImageReferenceError,
+    spelling::nearest,
     tree::TreeError,
     tree::git::GitError,
     wire::BaselineError,
@@ -44,6 +45,8 @@ pub(crate) enum Failure {
         path: Utf8PathBuf,
         root: Utf8PathBuf,
     },
+    #[error("there is no file or directory `{path}` below the root {root}")]
+    NoSuchPath { path: RepoPath, root: Utf8PathBuf },
     #[error("can't read the baseline {path}: {error}")]
     ReadBaseline {
         path: Utf8PathBuf,
@@ -63,7 +66,7 @@ pub(crate) enum Failure {
     Git(#[from] GitError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("there is no service `{name}`{}", list_services(known))]
+    #[error("there is no service `{name}`{}", instead_of(name.as_str(), known))]
     UnknownService {
         name: ServiceName,
         known: Vec<String>,
@@ -133,8 +136,8 @@ pub(crate) enum Failure {
     },
     #[error(transparent)]
     CiLimit(#[from] LimitError),
-    #[error("there is no verb `{}`; `rebake --help` lists them", .0.escape_debug())]
-    UnknownVerb(String),
+    #[error("there is no verb `{}`{}", verb.escape_debug(), instead_of_verb(verb, known))]
+    UnknownVerb { verb: String, known: Vec<String> },
     #[error("can't write the manual: {0}")]
     Manual(std::io::Error),
     #[error("can't watch {path}: {error}")]
@@ -146,6 +149,8 @@ pub(crate) enum Failure {
     Demo(#[from] RepoPathError),
     #[error("can't write the answer: {0}")]
     Serialize(#[from] serde_json::Error),
+    #[error("can't write to stdout: {0}")]
+    Stdout(std::io::Error),
 }
 
 fn list_doubtful(services: &[ServiceName]) -> String {
@@ -156,10 +161,35 @@ fn list_doubtful(services: &[ServiceName]) -> String {
     }
 }
 
-fn list_services(known: &[String]) -> String {
-    match known {
-        [] => "; this plan has no service at all".to_owned(),
-        _ => format!("; there are {}", known.join(", ")),
+/// As many names as a message lists.
+const LISTED: usize = 20;
+
+/// What may have been meant by a name that does not exist: one that is spelt much like it, or of which it is a part.
+fn instead_of(name: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return "; this plan has no service at all".to_owned();
+    }
+    let known_names = || known.iter().map(String::as_str);
+    let mut containing = known_names().filter(|known| known.split('-').any(|part| part == name));
+    let meant = match (nearest(name, known_names()), containing.next()) {
+        (Some(near), _) => Some(near),
+        (None, only) => only.filter(|_| containing.next().is_none()),
+    };
+    if let Some(meant) = meant {
+        return format!("; did you mean `{meant}`?");
+    }
+    let listed = known[..known.len().min(LISTED)].join(", ");
+    match known.len() - known.len().min(LISTED) {
+        0 => format!("; there are {listed}"),
+        more => format!("; there are {listed} and {more} more, which `rebake plan` lists"),
+    }
+}
+
+fn instead_of_verb(verb: &str, known: &[String]) -> String {
+    match nearest(verb, known.iter().map(String::as_str)) {
+        Some(meant) => format!("; did you mean `{meant}`?"),
+        None if known.is_empty() => "; that one has none of its own".to_owned(),
+        None => format!("; there are {}", known.join(", ")),
     }
 }
 
@@ -169,7 +199,8 @@ impl Failure {
             Self::UnknownService { .. }
             | Self::NothingToCompareWith(_)
             | Self::OutsideRoot { .. }
-            | Self::UnknownVerb(_)
+            | Self::NoSuchPath { .. }
+            | Self::UnknownVerb { .. }
             | Self::BuildOfCommit
             | Self::ImageName(_)
             | Self::NoRepository { .. }

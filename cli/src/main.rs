@@ -25,6 +25,7 @@ use anstream::ColorChoice;
 use arguments::{Arguments, Color, Verb};
 use clap::Parser as _;
 use exit_code::ExitCode;
+use failure::Failure;
 use progress::Talk;
 use std::io::Write as _;
 
@@ -90,6 +91,10 @@ fn main() -> std::process::ExitCode {
         Ok(()) => code.into(),
         // A reader that has seen enough is no failure.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => code.into(),
-        Err(_) => ExitCode::Failed.into(),
+        Err(error) => {
+            let failure = Failure::Stdout(error);
+            output.fail(&failure);
+            failure.exit_code().into()
+        }
     }
 }

@@ -26,6 +26,7 @@ use rebake_planner::{
         SourceTree, TreeErrorKind,
         disk::DiskTree,
         git::{CommitId, GitError, GitTree, Repository, RepositoryError, WorkTreeState},
+        view::TreeView,
     },
     wire::{Baseline, BaselineDocument, Root, VersionControl},
 };
@@ -325,6 +326,27 @@ pub(crate) fn tree_of(
         return Ok(Box::new(repository.tree_at(commit, directory)?));
     }
     Ok(Box::new(open_directory(directory)?))
+}
+
+/// Fails when nothing of that path is in the tree that was planned, nor among what changed.
+pub(crate) fn check_path(
+    tree: &TreeArguments,
+    planned: &Planned,
+    path: &RepoPath,
+) -> Result<(), Failure> {
+    let is_below = |changed: &String| RepoPath::new(changed).is_ok_and(|it| it.starts_with(path));
+    if planned.changed.iter().any(is_below) {
+        return Ok(());
+    }
+    let tree = tree_of(tree, planned)?;
+    // What can't be looked at is there.
+    match TreeView::new(&*tree).locate(path) {
+        Ok(None) => Err(Failure::NoSuchPath {
+            path: path.clone(),
+            root: planned.directory.clone(),
+        }),
+        Ok(Some(_)) | Err(_) => Ok(()),
+    }
 }
 
 fn open_directory(directory: &Utf8Path) -> Result<DiskTree, Failure> {

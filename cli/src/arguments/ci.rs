@@ -30,6 +30,10 @@ pub(crate) enum CiService {
 /// What all CI services have in common.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
+    /// Write the plan to this file too, as `rebake plan --format json` prints it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<Utf8PathBuf>,
+
     #[command(flatten)]
     pub(crate) baseline: BaselineArguments,
 
@@ -44,27 +48,20 @@ pub(crate) struct RunArguments {
     pub(crate) tree: TreeArguments,
     #[command(flatten)]
     pub(crate) build: BuildArguments,
-
-    /// Write the plan to this file too, as `rebake plan --format json` prints it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plan: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GithubArguments {
-    #[command(flatten)]
-    pub(crate) run: RunArguments,
-
     /// How many jobs the matrix may have; where there are more services, each job builds several.
     #[arg(long, value_name = "N", default_value = "256", value_parser = parse_matrix_jobs)]
     pub(crate) max_jobs: NonZeroUsize,
+
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GitlabArguments {
-    #[command(flatten)]
-    pub(crate) run: RunArguments,
-
     /// How many jobs the child pipeline may have; where there are more services, each job builds several.
     #[arg(long, value_name = "N", default_value = "200")]
     pub(crate) max_jobs: NonZeroUsize,
@@ -105,6 +102,9 @@ pub(crate) struct GitlabArguments {
     /// remote:https://… or `project:GROUP/NAME[@REF]:/FILE`; repeatable.
     #[arg(long, value_name = "INCLUDE")]
     pub(crate) include: Vec<Include>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
 }
 
 #[derive(Debug, Args)]

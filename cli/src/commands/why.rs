@@ -6,7 +6,7 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{plan_alone, plan_tree, set_threads},
+    planning::{check_path, plan_alone, plan_tree, set_threads},
     root::path_below,
 };
 use rebake_planner::wire::{PlanDocument, StandingsDocument};
@@ -53,6 +53,7 @@ fn why_path(
     let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
     planned.check_service(arguments.service.as_ref())?;
     let path = path_below(&planned.directory, path)?;
+    check_path(&arguments.tree, &planned, &path)?;
     output.show_diagnostics(&planned);
     let images = planned.images_of(arguments.service.as_ref());
     match arguments.format {

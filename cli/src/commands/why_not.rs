@@ -6,7 +6,7 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{plan_tree, set_threads},
+    planning::{check_path, plan_tree, set_threads},
     root::path_below,
 };
 use rebake_planner::{path::RepoPath, wire::StandingsDocument};
@@ -24,7 +24,11 @@ pub(crate) fn run(arguments: &WhyNotArguments, output: &mut Output) -> Result<Ex
     let service = Some(&arguments.service);
     planned.check_service(service)?;
     let paths: Vec<RepoPath> = match &arguments.path {
-        Some(path) => vec![path_below(&planned.directory, path)?],
+        Some(path) => {
+            let path = path_below(&planned.directory, path)?;
+            check_path(&arguments.tree, &planned, &path)?;
+            vec![path]
+        }
         None => planned
             .changed
             .iter()

@@ -22,6 +22,9 @@ const TOLD: usize = 12;
 pub(crate) fn render(planned: &Planned, service: Option<&ServiceName>) -> String {
     let mut text = String::new();
     for image in planned.images_of(service) {
+        if service.is_none() && image.verdict == Verdict::Reuse {
+            continue;
+        }
         if !text.is_empty() {
             text.push('\n');
         }
@@ -29,6 +32,14 @@ pub(crate) fn render(planned: &Planned, service: Option<&ServiceName>) -> String
         if image.verdict == Verdict::Rebuild {
             text.push_str(&told(image, &planned.standpoint));
         }
+    }
+    if text.is_empty() {
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "nothing must be rebuilt{}",
+            paint(style::FAINT, &compared_with(planned.baseline.as_ref()))
+        );
     }
     text
 }

@@ -352,6 +352,10 @@ fn why_shows_the_way_from_the_edit_to_the_service() {
     let answer = shop.run(&["why", "api"]);
     let text = answer.stdout.replace(&head[..10], "COMMIT");
     insta::assert_snapshot!("why_a_service", text);
+    // Who names no service is told of those that are rebuilt.
+    let all = shop.run(&["why"]).stdout;
+    assert!(all.starts_with(&answer.stdout), "{all}");
+    assert!(!all.contains("mailer"), "{all}");
     let reused = shop.run(&["why", "mailer"]);
     let text = reused.stdout.replace(&head[..10], "COMMIT");
     insta::assert_snapshot!("why_a_reused_service", text);

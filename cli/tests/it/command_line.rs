@@ -73,6 +73,14 @@ fn the_manual_has_every_verb_and_every_verb_has_a_page() {
         );
         assert!(page.stdout.contains("OPTIONS"), "{verb}");
     }
+    for nested in [&["man", "ci", "github"][..], &["man", "ci github"]] {
+        let page = shop.run(nested).stdout;
+        assert!(page.contains("rebake\\-ci\\-github"), "{page}");
+        assert!(
+            page.contains(concat!("rebake ", env!("CARGO_PKG_VERSION"))),
+            "{page}"
+        );
+    }
     assert_eq!(shop.run(&["man", "nope"]).code, 2);
 }
 

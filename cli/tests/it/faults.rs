@@ -16,9 +16,75 @@ fn every_fault_of_the_configuration_is_shown_with_its_place() {
 }
 
 #[test]
-fn an_unknown_service_is_answered_with_those_that_exist() {
-    let answer = Shop::new().run(&["inputs", "cartt"]);
-    insta::assert_snapshot!(answer.stderr, @"error: there is no service `cartt`; there are api, cart, mailer, worker");
+fn an_unknown_name_is_answered_with_what_was_meant_or_with_those_that_exist() {
+    let shop = Shop::new();
+    shop.write("tools/release/main.go", "package main\n\nfunc main() {}\n");
+    let cases: [(&[&str], &str); 8] = [
+        (
+            &["inputs", "cartt"],
+            "there is no service `cartt`; did you mean `cart`?",
+        ),
+        (
+            &["inputs", "payments"],
+            "there is no service `payments`; there are api, cart, mailer, worker",
+        ),
+        (
+            &["inputs", "release", "--services", "**"],
+            "there is no service `release`; did you mean `tools-release`?",
+        ),
+        (
+            &["inputs", "api", "--services", "x"],
+            "there is no service `api`; this plan has no service at all",
+        ),
+        (
+            &["man", "pln"],
+            "there is no verb `pln`; did you mean `plan`?",
+        ),
+        (
+            &["man", "ci", "jenkins"],
+            "there is no verb `jenkins`; there are github, gitlab, retag, help",
+        ),
+        (
+            &["man", "plan", "x"],
+            "there is no verb `x`; that one has none of its own",
+        ),
+        (
+            &["explain", "untracked_input"],
+            "no diagnostic has that code; did you mean `untracked-input`?",
+        ),
+    ];
+    for (arguments, message) in cases {
+        let answer = shop.run(arguments);
+        assert_eq!(answer.code, 2, "{answer:?}");
+        let last = answer
+            .stderr
+            .lines()
+            .find(|line| line.starts_with("error: "));
+        assert!(last.unwrap().ends_with(message), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_path_that_does_not_exist_has_no_standing() {
+    let shop = Shop::new();
+    shop.commit_all();
+    for arguments in [
+        &["why", "--path", "internal/nope.go"][..],
+        &["why-not", "mailer", "internal/nope.go"],
+        &["why-not", "mailer", "internal/nope.go", "--head", "HEAD"],
+    ] {
+        let answer = shop.run(arguments);
+        assert_eq!(answer.code, 2, "{answer:?}");
+        assert_eq!(answer.stdout, "");
+        let message = "there is no file or directory `internal/nope.go` below the root";
+        assert!(answer.stderr.contains(message), "{answer:?}");
+    }
+    // What was removed is among what changed, a directory too.
+    shop.remove("internal/money/money_test.go");
+    for path in ["internal/money/money_test.go", "internal"] {
+        let answer = shop.run(&["why-not", "mailer", path, "--base", "HEAD"]);
+        assert_eq!(answer.code, 0, "{answer:?}");
+    }
 }
 
 #[test]

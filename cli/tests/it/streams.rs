@@ -125,3 +125,26 @@ fn no_file_name_steers_a_terminal() {
         "{answer:?}"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_can_t_be_written_is_a_failure_that_says_why() {
+    let shop = Shop::new();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_rebake"))
+        .arg("plan")
+        .current_dir(shop.root())
+        .env_clear()
+        .stdout(full)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr.contains("error: can't write to stdout: "),
+        "{stderr}"
+    );
+}
