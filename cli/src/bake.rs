@@ -38,6 +38,21 @@ pub(crate) struct BuiltTarget {
 /// The ways in which buildx is installed: as a plugin of docker, or alone.
 const BUILDX: [&[&str]; 2] = [&["docker", "buildx"], &["buildx"]];
 
+/// A buildx that answers: the words that call it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Buildx(&'static [&'static str]);
+
+impl Buildx {
+    /// Looks for it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn find() -> Result<Self, Failure> {
+        let found = BUILDX.into_iter().find(|words| answers(words));
+        found.map(Self).ok_or(Failure::NoBuildx)
+    }
+}
+
 impl Bake {
     /// The words of the command, without those that only the call needs.
     fn words(&self, buildx: &[&str]) -> Vec<String> {
@@ -61,12 +76,11 @@ impl Bake {
     /// Builds, with bake's own progress on stderr.
     ///
     /// # Errors
-    /// When there is no buildx, or when it fails.
-    pub(crate) fn run(&self) -> Result<BTreeMap<String, BuiltTarget>, Failure> {
-        let buildx = BUILDX
-            .into_iter()
-            .find(|words| answers(words))
-            .ok_or(Failure::NoBuildx)?;
+    /// When buildx fails.
+    pub(crate) fn run(
+        &self,
+        Buildx(buildx): Buildx,
+    ) -> Result<BTreeMap<String, BuiltTarget>, Failure> {
         let record = tempfile::tempdir().map_err(Failure::Scratch)?;
         let record = Utf8Path::from_path(record.path())
             .ok_or(Failure::CurrentDirectoryNotUtf8)?

@@ -24,6 +24,7 @@ pub(crate) mod why;
 
 use crate::{failure::Failure, planning::Planned, progress::Talk, standpoint::Standpoint};
 use rebake_ci::escape::is_harmless;
+use rebake_planner::{diagnostic::Diagnostic, discover::service_name::ServiceName};
 use serde::Serialize;
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -101,12 +102,22 @@ impl Output {
 
     /// Shows the findings of a plan.
     pub(crate) fn show_diagnostics(&self, planned: &Planned) {
-        if self.talk == Talk::Wanted {
-            say(&diagnostics::render(
-                &planned.plan.diagnostics,
-                &planned.standpoint,
-            ));
+        self.show_diagnostics_of(planned, None);
+    }
+
+    /// Shows the findings that touch a service, or all: who asks about one has no use for those of others.
+    pub(crate) fn show_diagnostics_of(&self, planned: &Planned, service: Option<&ServiceName>) {
+        if self.talk == Talk::Unwanted {
+            return;
         }
+        let is_wanted = |found: &&Diagnostic| {
+            let names = &found.services;
+            service
+                .is_none_or(|name| names.is_empty() || names.iter().any(|one| one == name.as_str()))
+        };
+        let found = planned.plan.diagnostics.iter().filter(is_wanted);
+        let found: Vec<Diagnostic> = found.cloned().collect();
+        say(&diagnostics::render(&found, &planned.standpoint));
     }
 
     /// Says why the command failed.

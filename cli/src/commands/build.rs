@@ -3,7 +3,7 @@
 use super::{answered, generate::emitted_files};
 use crate::{
     arguments::{BuildImagesArguments, Format},
-    bake::{Bake, BuiltTarget},
+    bake::{Bake, Buildx, BuiltTarget},
     build_files::{self, Difference},
     exit_code::ExitCode,
     failure::Failure,
@@ -58,9 +58,10 @@ pub(crate) fn run(
     let built = if chosen.rebuilt.is_empty() {
         BTreeMap::new()
     } else {
+        let buildx = Buildx::find()?;
         write_build_files(&planned, output)?;
         let started = Instant::now();
-        let built = bake.run()?;
+        let built = bake.run(buildx)?;
         if arguments.record_time {
             record_time(arguments, &chosen, &built, started.elapsed(), output);
         }

@@ -16,7 +16,7 @@ pub(crate) fn run(arguments: &ContextArguments, output: &mut Output) -> Result<E
     let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
     let service = &arguments.service;
     planned.check_service(Some(service))?;
-    output.show_diagnostics(&planned);
+    output.show_diagnostics_of(&planned, Some(service));
     let tree = tree_of(&arguments.tree, &planned)?;
     let context = planned.plan.context(&*tree, service)?;
     let mut build_files: Vec<EmittedFile> = Vec::new();

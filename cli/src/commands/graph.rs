@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &GraphArguments, output: &mut Output) -> Result<Exi
         .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
-    output.show_diagnostics(&planned);
+    output.show_diagnostics_of(&planned, service);
     let picture = || {
         let whole = Picture::of(&planned, service, arguments.nodes);
         if arguments.affected {

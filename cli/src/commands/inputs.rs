@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &InputsArguments, output: &mut Output) -> Result<Ex
     let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
-    output.show_diagnostics(&planned);
+    output.show_diagnostics_of(&planned, service);
     match arguments.format {
         Format::Human => output.write(&output::inputs::render(&planned, service)),
         Format::Json => {

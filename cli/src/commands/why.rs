@@ -25,7 +25,7 @@ fn why_service(arguments: &WhyArguments, output: &mut Output) -> Result<ExitCode
         .map_err(|failure| without_default_base(&arguments.baseline, failure))?;
     let service = arguments.service.as_ref();
     planned.check_service(service)?;
-    output.show_diagnostics(&planned);
+    output.show_diagnostics_of(&planned, service);
     match arguments.format {
         ReportFormat::Human => output.write(&output::why::render(&planned, service)),
         ReportFormat::Markdown => output.write(&output::markdown::render(&planned, service)),
@@ -54,7 +54,7 @@ fn why_path(
     planned.check_service(arguments.service.as_ref())?;
     let path = path_below(&planned.directory, path)?;
     check_path(&arguments.tree, &planned, &path)?;
-    output.show_diagnostics(&planned);
+    output.show_diagnostics_of(&planned, arguments.service.as_ref());
     let images = planned.images_of(arguments.service.as_ref());
     match arguments.format {
         ReportFormat::Human | ReportFormat::Markdown => {

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &WhyNotArguments, output: &mut Output) -> Result<Ex
             .filter_map(|path| RepoPath::new(path).ok())
             .collect(),
     };
-    output.show_diagnostics(&planned);
+    output.show_diagnostics_of(&planned, service);
     let images = planned.images_of(service);
     match arguments.format {
         Format::Human => {

@@ -82,11 +82,24 @@ fn asked(plan: &Plan) -> String {
     }
 }
 
+fn why_no_services(plan: &Plan) -> String {
+    match (plan.modules.len(), plan.excluded_mains.len()) {
+        (0, _) => "there is no go.mod at the root or below it".to_owned(),
+        (modules, 0) => format!(
+            "there is no main package in {}",
+            count(modules, "module", "modules")
+        ),
+        (_, mains) => format!(
+            "no services glob matches one of {}",
+            count(mains, "main package", "main packages")
+        ),
+    }
+}
+
 /// The table of images.
 pub(crate) fn rows(plan: &Plan, standpoint: &Standpoint) -> String {
     if plan.images.is_empty() {
-        return "  no services: no main package was found, or no services glob matches one\n"
-            .to_owned();
+        return format!("  no services: {}\n", why_no_services(plan));
     }
     let rows: Vec<Vec<Cell>> = plan
         .images

@@ -191,6 +191,9 @@ fn what_can_t_be_built_fails_and_says_why() {
     let nobody = shop.run_with(&["build", "api"], &[("PATH", "/nowhere")]);
     assert_eq!(nobody.code, 1, "{nobody:?}");
     assert!(nobody.stderr.contains("buildx"), "{nobody:?}");
+    let untouched = Shop::new();
+    untouched.run_with(&["build", "api"], &[("PATH", "/nowhere")]);
+    assert!(!untouched.root().join(".rebake").exists());
 }
 
 #[test]

@@ -114,3 +114,46 @@ fn a_fault_in_a_go_file_leaves_the_services_that_need_it_without_a_key() {
     assert!(row("api").contains("unknown"), "{}", answer.stdout);
     assert!(!row("mailer").contains("unknown"), "{}", answer.stdout);
 }
+
+#[test]
+fn a_plan_without_services_says_what_is_missing() {
+    let empty = Shop::empty();
+    empty.write("rebake.toml", "");
+    let library = Shop::empty();
+    library.write("go.mod", "module ex.com/a\n\ngo 1.24\n");
+    library.write("a.go", "package a\n");
+    let shop = Shop::new();
+    let cases: [(&Shop, &[&str], &str); 3] = [
+        (
+            &empty,
+            &["plan", "--root", "."],
+            "no services: there is no go.mod at the root or below it",
+        ),
+        (
+            &library,
+            &["plan"],
+            "no services: there is no main package in 1 module",
+        ),
+        (
+            &shop,
+            &["plan", "--services", "apps/*"],
+            "no services: no services glob matches one of 4 main packages",
+        ),
+    ];
+    for (shop, arguments, message) in cases {
+        let answer = shop.run(arguments);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        assert!(answer.stdout.contains(message), "{answer:?}");
+    }
+}
+
+#[test]
+fn who_asks_about_one_service_is_told_nothing_of_others() {
+    let shop = Shop::new();
+    shop.write("internal/auth/auth.go", "package auth\n\nimport \"fmt\n");
+    for arguments in [&["inputs", "mailer"][..], &["graph", "mailer"]] {
+        assert_eq!(shop.run(arguments).stderr, "", "{arguments:?}");
+    }
+    assert!(shop.run(&["inputs", "api"]).stderr.contains("auth.go:3:8"));
+    assert!(shop.run(&["inputs"]).stderr.contains("auth.go:3:8"));
+}
