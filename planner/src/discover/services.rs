@@ -20,6 +20,7 @@ use crate::{
     },
     path::RepoPath,
     sources::Sources,
+    spelling::nearest,
     target::BuildContext,
     tree::EntryKind,
 };
@@ -83,104 +84,25 @@ pub(crate) fn find_services(
                 .any(|context| is_main_package(sources, candidate, context))
         })
         .collect();
-    let parsed = |globs: &[&str]| -> Vec<ServiceGlob> {
-        globs.iter().filter_map(|glob| glob.parse().ok()).collect()
-    };
-    let (defaults, everything) = (parsed(&DEFAULT_GLOBS), parsed(&["**"]));
-    let chosen: &[ServiceGlob] = if !globs.is_empty() {
-        globs
-    } else if mains.iter().any(|main| {
-        defaults
-            .iter()
-            .any(|glob| glob.matches(&main.directory.path))
-    }) {
-        &defaults
-    } else {
-        &everything
-    };
     let mut discovered = Discovered::default();
-    let mut found: Vec<Found<'_>> = Vec::new();
-    for main in &mains {
-        let directory = &main.directory.path;
-        let declaration = declared.iter().find(|one| one.directory == *directory);
-        let glob = chosen.iter().find(|glob| glob.matches(directory));
-        if glob.is_none() && declaration.is_none() {
-            discovered.excluded_mains.push(directory.clone());
-            continue;
-        }
-        if declaration.is_some_and(|one| one.kind == ServiceKind::Dockerfile) {
-            // It is added below, without its Go files.
-            continue;
-        }
-        found.push(Found {
-            directory: directory.clone(),
-            module: Some(Arc::clone(&main.module)),
-            fixed_prefix: glob.map_or_else(RepoPath::root, |glob| glob.fixed_prefix().clone()),
-            declaration,
-        });
-    }
+    let mut found = chosen_mains(&mains, globs, declared, &mut discovered.excluded_mains);
     for declaration in declared {
         let directory = &declaration.directory;
         if found.iter().any(|found| found.directory == *directory) {
             continue;
         }
-        let module = match declaration.kind {
-            ServiceKind::Dockerfile => Some(None),
-            ServiceKind::Go => module_above(survey, directory).map(Some),
-        };
-        match module {
-            Some(module) => found.push(Found {
-                directory: directory.clone(),
-                module,
-                fixed_prefix: RepoPath::root(),
-                declaration: Some(declaration),
-            }),
-            None => discovered.problems.push(Diagnostic {
-                code: Code::MissingModule,
-                severity: Severity::Error,
-                message: format!(
-                    "the service directory `{directory}` lies in no Go module of the tree"
-                ),
-                path: Some(RepoPath::root().child(FILE_NAME)),
-                position: Some(declaration.position),
-                services: Vec::new(),
-            }),
+        match declared_only(sources, survey, declaration, &mains) {
+            Ok(declared) => found.push(declared),
+            Err(problem) => discovered.problems.push(problem),
         }
     }
-    for glob in globs {
-        if !mains.iter().any(|main| glob.matches(&main.directory.path)) {
-            discovered.problems.push(Diagnostic {
-                code: Code::UnmatchedGlob,
-                severity: Severity::Warning,
-                message: format!(
-                    "the services glob `{}` matches no main package",
-                    glob.as_str().escape_debug()
-                ),
-                path: None,
-                position: None,
-                services: Vec::new(),
-            });
-        }
-    }
-    found.sort_by(|left, right| left.directory.cmp(&right.directory));
-    let name_sources: Vec<NameSource> = found
+    let unmatched = globs
         .iter()
-        .map(|found| NameSource {
-            directory: found.directory.clone(),
-            fixed_prefix: found.fixed_prefix.clone(),
-            module_path: found
-                .module
-                .as_ref()
-                .map(|module| module.module_path().to_owned())
-                .unwrap_or_default(),
-            declared: found
-                .declaration
-                .and_then(|declaration| declaration.name.clone()),
-        })
-        .collect();
-    discovered.excluded_mains.sort_unstable();
-    let names = name_services(&name_sources);
-    for (name, found) in names.into_iter().zip(found) {
+        .filter(|glob| !mains.iter().any(|main| glob.matches(&main.directory.path)));
+    discovered.problems.extend(unmatched.map(unmatched_glob));
+    found.sort_by(|left, right| left.directory.cmp(&right.directory));
+    let name_sources: Vec<NameSource> = found.iter().map(Found::name_source).collect();
+    for (name, found) in name_services(&name_sources).into_iter().zip(found) {
         let Found {
             directory,
             module,
@@ -211,6 +133,105 @@ pub(crate) fn find_services(
     discovered
 }
 
+/// The main packages that a glob or a declaration chooses. The directories of all others go to `excluded`, sorted.
+fn chosen_mains<'a>(
+    mains: &[&Candidate],
+    globs: &[ServiceGlob],
+    declared: &'a [DeclaredService],
+    excluded: &mut Vec<RepoPath>,
+) -> Vec<Found<'a>> {
+    let parsed = |globs: &[&str]| -> Vec<ServiceGlob> {
+        globs.iter().filter_map(|glob| glob.parse().ok()).collect()
+    };
+    let (defaults, everything) = (parsed(&DEFAULT_GLOBS), parsed(&["**"]));
+    let matches_one =
+        |glob: &ServiceGlob| mains.iter().any(|main| glob.matches(&main.directory.path));
+    let chosen: &[ServiceGlob] = if !globs.is_empty() {
+        globs
+    } else if defaults.iter().any(matches_one) {
+        &defaults
+    } else {
+        &everything
+    };
+    let mut found = Vec::new();
+    for main in mains {
+        let directory = &main.directory.path;
+        let declaration = declared.iter().find(|one| one.directory == *directory);
+        let glob = chosen.iter().find(|glob| glob.matches(directory));
+        if glob.is_none() && declaration.is_none() {
+            excluded.push(directory.clone());
+            continue;
+        }
+        if declaration.is_some_and(|one| one.kind == ServiceKind::Dockerfile) {
+            // It is added with what is declared, without its Go files.
+            continue;
+        }
+        found.push(Found {
+            directory: directory.clone(),
+            module: Some(Arc::clone(&main.module)),
+            fixed_prefix: glob.map_or_else(RepoPath::root, |glob| glob.fixed_prefix().clone()),
+            declaration,
+        });
+    }
+    excluded.sort_unstable();
+    found
+}
+
+/// A service that is declared and was not found.
+fn declared_only<'a>(
+    sources: &Sources<'_>,
+    survey: &Survey,
+    declaration: &'a DeclaredService,
+    mains: &[&Candidate],
+) -> Result<Found<'a>, Diagnostic> {
+    let directory = &declaration.directory;
+    let problem = |code, message| Diagnostic {
+        code,
+        severity: Severity::Error,
+        message,
+        path: Some(RepoPath::root().child(FILE_NAME)),
+        position: Some(declaration.position),
+        services: Vec::new(),
+    };
+    let module = match declaration.kind {
+        ServiceKind::Dockerfile => None,
+        ServiceKind::Go if matches!(sources.view().directory(directory), Ok(None)) => {
+            let known = mains.iter().map(|main| main.directory.path.as_str());
+            let advice = match nearest(directory.as_str(), known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "correct it, or take the table out".to_owned(),
+            };
+            let message = format!("there is no service directory `{directory}`; {advice}");
+            return Err(problem(Code::MissingPackage, message));
+        }
+        ServiceKind::Go => Some(module_above(survey, directory).ok_or_else(|| {
+            let message =
+                format!("the service directory `{directory}` lies in no Go module of the tree");
+            problem(Code::MissingModule, message)
+        })?),
+    };
+    Ok(Found {
+        directory: directory.clone(),
+        module,
+        fixed_prefix: RepoPath::root(),
+        declaration: Some(declaration),
+    })
+}
+
+fn unmatched_glob(glob: &ServiceGlob) -> Diagnostic {
+    Diagnostic {
+        code: Code::UnmatchedGlob,
+        severity: Severity::Warning,
+        message: format!(
+            "the services glob `{}` matches no main package",
+            glob.as_str().escape_debug()
+        ),
+        path: None,
+        position: None,
+        services: Vec::new(),
+    }
+}
+
 /// A directory that becomes a service.
 struct Found<'a> {
     directory: RepoPath,
@@ -218,6 +239,21 @@ struct Found<'a> {
     module: Option<Arc<Manifest>>,
     fixed_prefix: RepoPath,
     declaration: Option<&'a DeclaredService>,
+}
+
+impl Found<'_> {
+    /// What its name is made of.
+    fn name_source(&self) -> NameSource {
+        let module = self.module.as_ref();
+        NameSource {
+            directory: self.directory.clone(),
+            fixed_prefix: self.fixed_prefix.clone(),
+            module_path: module.map_or_else(String::new, |module| module.module_path().to_owned()),
+            declared: self
+                .declaration
+                .and_then(|declaration| declaration.name.clone()),
+        }
+    }
 }
 
 /// The module that a directory belongs to: the nearest one above it.

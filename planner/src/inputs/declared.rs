@@ -14,6 +14,7 @@ use crate::{
     file_kind::FileKind,
     path::RepoPath,
     sources::Sources,
+    spelling::nearest,
     tree::{EntryKind, FileMode, TreeError, TreeErrorKind},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -111,7 +112,9 @@ impl RuleFiles {
             for member in members {
                 if !services.contains(&member.value) {
                     let what = format!("the group `{name}` names the service `{}`", member.value);
-                    files.problems.push(unknown(member.position, &what));
+                    let known = services.iter().copied();
+                    let problem = unknown(member.position, &what, &member.value, known);
+                    files.problems.push(problem);
                 }
             }
         }
@@ -181,7 +184,9 @@ impl RuleFiles {
                 }
                 ServiceTerm::Service(name) => {
                     let what = format!("a rule names the service `{name}`");
-                    self.problems.push(unknown(term.position, &what));
+                    let known = services.iter().copied();
+                    self.problems
+                        .push(unknown(term.position, &what, name, known));
                 }
                 ServiceTerm::Group(name) => match groups.get(name) {
                     Some(members) => {
@@ -190,7 +195,8 @@ impl RuleFiles {
                     }
                     None => {
                         let what = format!("a rule names the group `@{name}`");
-                        self.problems.push(unknown(term.position, &what));
+                        self.problems
+                            .push(unknown(term.position, &what, name, groups.keys()));
                     }
                 },
             }
@@ -325,7 +331,17 @@ fn unmatched(position: Position, message: String) -> Diagnostic {
     in_config(Severity::Warning, Code::UnmatchedGlob, position, message)
 }
 
-fn unknown(position: Position, what: &str) -> Diagnostic {
-    let message = format!("{what}, which does not exist; `rebake plan` lists the services");
+/// A name that does not exist.
+fn unknown<'known>(
+    position: Position,
+    what: &str,
+    name: &ServiceName,
+    known: impl IntoIterator<Item = &'known ServiceName>,
+) -> Diagnostic {
+    let advice = match nearest(name.as_str(), known.into_iter().map(ServiceName::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`rebake plan` lists the services".to_owned(),
+    };
+    let message = format!("{what}, which does not exist; {advice}");
     in_config(Severity::Error, Code::InvalidValue, position, message)
 }

@@ -121,6 +121,8 @@ fn what_is_declared_in_vain_is_told() {
         "[[rule]]\npaths = [\"services/**\"]\naffects = \"none\"\n",
         "[[service]]\ndir = \"services/api\"\ninputs = [\"go.mod\"]\nexclude = [\"*.md\"]\n",
         "[[service]]\ndir = \"services/api\"\ndockerfile = \"Dockerfile\"\n",
+        "[[service]]\ndir = \"services/apo\"\n",
+        "[[service]]\ndir = \"web\"\n",
     ];
     let text: Vec<String> = cases
         .iter()
