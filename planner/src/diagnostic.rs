@@ -272,6 +272,8 @@ codes! {
     CgoWithoutCLibrary = "cgo-without-c-library", "With cgo on, a program that uses C code, or the packages net or os/user, is linked with a C library and does not start where there is none. distroless-static and scratch have none; distroless-base has glibc.";
     /// A program with cgo on a runtime image with another C library.
     CgoWithOtherCLibrary = "cgo-with-other-c-library", "A program is linked with the C library of the image that builds it: musl in Alpine images, glibc elsewhere. It does not start on a runtime image that has the other one.";
+    /// A program with cgo for several platforms.
+    CgoOnSeveralPlatforms = "cgo-on-several-platforms", "With cgo on, each platform is built by the C toolchain in the Go image of that platform, so the build runs there: on a builder of that platform, or under emulation, which takes many times as long. Give buildx a node of each platform (`docker buildx create --append`), or turn cgo off, which cross-compiles.";
     /// A Dockerfile whose last stage is empty and gets no certificates.
     MissingCertificates = "missing-certificates", "The last stage of a Dockerfile starts from scratch, the program imports packages for TLS, and no certificates are copied there. A connection to a server with a public certificate then fails with `certificate signed by unknown authority`. Copy /etc/ssl/certs/ca-certificates.crt from an earlier stage, or start from a distroless image. Where they are mounted when the image runs, this says nothing.";
     /// Third-party code may import packages of this tree.

@@ -95,6 +95,12 @@ pub enum EmitError {
         /// The manifest, as go.mod or go.work names it.
         manifest: RepoPath,
     },
+    /// Files in so many places that builders do not take a pattern for each.
+    #[error(
+        "its files take {0} patterns of an ignore file, and builders refuse so many; bring those that it embeds or has as \
+         assets together in fewer directories"
+    )]
+    TooManyPatterns(usize),
     /// A build flag that GOFLAGS can't hold.
     #[error("the build flag `{}` holds both kinds of quotes, which GOFLAGS can't express", .0.escape_debug())]
     Flag(String),

@@ -98,6 +98,8 @@ fn target(build: &Build, variable: &str) -> Value {
     let (context, dockerfile, platforms) = match build {
         Build::Emitted(emitted) => {
             target["target"] = json!("final");
+            // It says when and where it was built, so that no two builds would have the same digest.
+            target["attest"] = json!(["type=provenance,disabled=true"]);
             let dockerfile = format!("{BUILD_FILES}/{service}/Dockerfile");
             let mut platforms: Vec<String> =
                 emitted.listed.keys().map(ToString::to_string).collect();

@@ -21,6 +21,46 @@ use std::collections::BTreeSet;
 /// that is copied counts too.
 const MOST_PATTERNS: usize = 300;
 
+/// How many of them may be for files and directories that are named one by one.
+const MOST_NAMED: usize = 120;
+
+/// How many lines there may be in the end.
+const MOST_LINES: usize = 320;
+
+/// What is let in beside packages.
+struct Named {
+    /// Directories, with all below.
+    whole: BTreeSet<RepoPath>,
+    /// Files and links.
+    files: BTreeSet<RepoPath>,
+}
+
+/// What is let in beside packages: by name, or, where that is too much, by the directories that hold most of it.
+fn named(scope: &Scope) -> Named {
+    let mut named = Named {
+        whole: scope.embedded.clone(),
+        files: scope
+            .files
+            .iter()
+            .chain(&scope.probed)
+            .chain(&scope.assets)
+            .cloned()
+            .collect(),
+    };
+    while named.whole.len() + named.files.len() > MOST_NAMED {
+        let both = named.files.iter().chain(&named.whole);
+        let Some(directory) = deepest_shared_directory(both.filter_map(RepoPath::parent))
+            .filter(|directory| !directory.is_root())
+        else {
+            break;
+        };
+        named.files.retain(|path| !path.starts_with(&directory));
+        named.whole.retain(|path| !path.starts_with(&directory));
+        named.whole.insert(directory);
+    }
+    named
+}
+
 /// Which directories are taken, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Directories {
@@ -65,13 +105,13 @@ fn next_whole(directories: &Directories) -> Option<RepoPath> {
 }
 
 /// The directories of packages, as the ignore file takes them.
-fn directories(scope: &Scope, manifests: &[Source], own_files: usize) -> Directories {
-    let others = 3
-        + manifests.len()
-        + own_files
-        + scope.embedded.len()
-        + scope.files.len()
-        + scope.probed.len();
+fn directories(
+    scope: &Scope,
+    named: &Named,
+    manifests: &[Source],
+    own_files: usize,
+) -> Directories {
+    let others = 3 + manifests.len() + own_files + named.whole.len() + named.files.len();
     limit_directories(&scope.packages, MOST_PATTERNS.saturating_sub(others))
 }
 
@@ -84,7 +124,8 @@ pub(super) fn lets_in(
     path: &RepoPath,
 ) -> bool {
     let manifests = manifest_sources(manifests);
-    let directories = directories(scope, &manifests, own_files.len());
+    let named = named(scope);
+    let directories = directories(scope, &named, &manifests, own_files.len());
     let mut is_in = false;
     let both = directories.exact.iter().chain(&directories.whole);
     let mut sorted: Vec<&RepoPath> = both.collect();
@@ -124,21 +165,17 @@ pub(super) fn lets_in(
         Source::Everywhere(name) => path.elements().any(|element| element == *name),
     };
     is_in
-        || scope
-            .embedded
+        || named
+            .whole
             .iter()
             .any(|directory| path != directory && path.starts_with(directory))
-        || scope
-            .files
-            .iter()
-            .chain(&scope.probed)
-            .any(|file| path.starts_with(file))
+        || named.files.iter().any(|file| path.starts_with(file))
         || own_files.iter().any(|file| path.starts_with(file))
         || manifests.iter().any(is_manifest)
 }
 
 /// Whether [`names_that_go_may_take`] matches a name.
-fn go_may_take(name: &str, cgo: Cgo) -> bool {
+pub(super) fn go_may_take(name: &str, cgo: Cgo) -> bool {
     let letters = match cgo {
         Cgo::Disabled => "ghs",
         Cgo::Enabled => "cfghmsFS",
@@ -163,7 +200,8 @@ pub(super) fn render(
     own_files: &[RepoPath],
 ) -> Result<String, EmitError> {
     let manifests = manifest_sources(manifests);
-    let directories = directories(scope, &manifests, own_files.len());
+    let named = named(scope);
+    let directories = directories(scope, &named, &manifests, own_files.len());
     let mut lines = vec![
         "# Written by `rebake generate`: all that this service's build may see.".to_owned(),
         "**".to_owned(),
@@ -203,10 +241,10 @@ pub(super) fn render(
     }
     // A directory by its name would not let in what lies in it where a line above let in the directory alone: a pattern
     // that changes nothing for a directory is not tried for it, and then not remembered for what it holds.
-    for path in &scope.embedded {
+    for path in &named.whole {
         lines.push(format!("!{}/**", escaped(path)?));
     }
-    for path in scope.files.union(&scope.probed) {
+    for path in &named.files {
         lines.push(format!("!{}", escaped(path)?));
     }
     for source in &manifests {
@@ -217,6 +255,9 @@ pub(super) fn render(
     }
     for path in own_files {
         lines.push(format!("!{}", escaped(path)?));
+    }
+    if lines.len() > MOST_LINES {
+        return Err(EmitError::TooManyPatterns(lines.len()));
     }
     lines.push(String::new());
     Ok(lines.join("\n"))

@@ -3,6 +3,7 @@
 //! In: nothing; the plan fills it. Out: [`ServiceBuild`], over all platforms of a service. It must never hold anything
 //! that the plan did not take from `ImageInputs`, the package graph or the build list.
 
+use super::ignore_file::go_may_take;
 use crate::{
     discover::service_name::ServiceName,
     path::RepoPath,
@@ -136,8 +137,25 @@ pub struct Scope {
     pub embedded: BTreeSet<RepoPath>,
     /// Links, and files that stand elsewhere or have unusual names.
     pub files: BTreeSet<RepoPath>,
+    /// Files that stand in the image beside the binary, and that no rule of Go's could make it read.
+    pub assets: BTreeSet<RepoPath>,
     /// Files that Go takes wherever it finds them, there or not: so what the plan missed would be seen.
     pub probed: BTreeSet<RepoPath>,
+}
+
+impl Scope {
+    /// Whether no rule of Go's could make it take a file of that name there, even if the plan were wrong.
+    pub(crate) fn is_beside_go(&self, path: &RepoPath) -> bool {
+        let name = path.file_name().unwrap_or_default();
+        let embeds = |directory: &RepoPath| self.embedding.contains(directory);
+        !go_may_take(name, Cgo::Enabled)
+            && !self.probed.contains(path)
+            && !path.parent().as_ref().is_none_or(embeds)
+            && !self
+                .embedded
+                .iter()
+                .any(|directory| path.starts_with(directory))
+    }
 }
 
 /// A file that the image needs beside the binary.

@@ -336,6 +336,8 @@ impl Dockerfile<'_> {
         if pruned {
             exclude.extend(manifest_sources(self.build.layout.manifests()));
         }
+        // The compiler does not read them, so their edits re-run nothing of its.
+        exclude.extend(self.build.scope.assets.iter().cloned().map(Source::Path));
         if sources.contains(&RepoPath::root()) {
             exclude.push(Source::Path(RepoPath::root().child(BUILD_FILES)));
             exclude.extend(vendor.cloned().map(Source::Path));
@@ -487,11 +489,7 @@ impl Dockerfile<'_> {
                 )]));
             }
             Runtime::Alpine => {
-                self.copy_linked(
-                    "furniture",
-                    "/out/usr/share/zoneinfo.zip",
-                    "/usr/share/zoneinfo.zip",
-                );
+                self.copy_linked("furniture", "/out/usr/share/", "/usr/share/");
                 self.push(Instruction::Env(vec![(
                     "ZONEINFO",
                     "/usr/share/zoneinfo.zip".to_owned(),
@@ -563,8 +561,9 @@ impl Dockerfile<'_> {
             self.copy_linked("assets", "/out/", "/");
             self.push(Instruction::Workdir(WORKING_DIRECTORY.to_owned()));
         }
+        // With its directories: made here, they would carry the time of the build.
+        self.copy_linked(stage, "/out/", "/");
         let binary = self.binary();
-        self.copy_linked(stage, &format!("/out{binary}"), &binary);
         self.push(Instruction::User(USER));
         self.push(Instruction::Entrypoint(vec![binary]));
     }

@@ -27,6 +27,9 @@ platform() {
     arm64/v*) export GOARM64="$TARGETVARIANT" ;;
     esac
     target=$target${TARGETVARIANT:+-$TARGETVARIANT}
+    if [ "$CGO_ENABLED" = 1 ] && [ "$(go env GOHOSTOS)/$(go env GOHOSTARCH)" != "$TARGETOS/$TARGETARCH" ]; then
+        fail "cgo needs the C toolchain of $TARGETOS/$TARGETARCH, and this Go image is for $(go env GOHOSTOS)/$(go env GOHOSTARCH)"
+    fi
 }
 
 # The files that Go takes of the packages and of all that they import, the standard library aside.
@@ -105,7 +108,7 @@ trim_modules() {
     if [ "$(go env CGO_ENABLED)" = 1 ]; then
         # C files include what Go does not list.
         rm -rf "$GOMODCACHE"/cache/vcs
-        find "$GOMODCACHE"/cache -type f -name '*.zip' -exec rm -f {} +
+        find "$GOMODCACHE" -type f -path '*/cache/download/*' -name '*.zip' -exec rm -f {} +
         return
     fi
     { echo "$GOMODCACHE"; files_of $(cat /rebake/imports); } > /tmp/keep
@@ -134,6 +137,11 @@ prove() {
     fi
 }
 
+# Nothing of what a stage hands on shows when it was made, so that the same inputs give the same layers.
+without_times() {
+    find /out -exec touch -h -d @0 {} +
+}
+
 step=$1
 shift
 case "$step" in
@@ -156,6 +164,8 @@ resolve)
     lines_of $(cat /tmp/linked /tmp/local) >> "$out/go.mod"
     : > "$out/go.sum"
     [ ! -e go.sum ] || sums_for "$out/go.mod" go.sum > "$out/go.sum"
+    # Every cache would carry what was only looked into.
+    rm -rf "$GOMODCACHE" "$GOCACHE"
     ;;
 
 # resolve-workspace PLATFORMS: a module that requires what the service links, and what Go must know of other modules.
@@ -233,6 +243,7 @@ build)
     else
         go build -o "/out$1" "$2"
     fi
+    without_times
     ;;
 
 # assets DIRECTORY: each file of the list where it belongs, with a mode that does not depend on the checkout.
@@ -242,6 +253,7 @@ assets)
         cp -L "/src/$source" "/out$1/$destination"
         chmod "$mode" "/out$1/$destination"
     done < /rebake/assets
+    without_times
     ;;
 
 # furniture: what programs expect of a system.
@@ -256,6 +268,7 @@ furniture)
     mkdir -p /out/home/nonroot
     chown 65532:65532 /out/home/nonroot
     mkdir -m 1777 /out/tmp
+    without_times
     ;;
 
 # delve MODULE@VERSION: the debugger.
@@ -267,6 +280,7 @@ delve)
     go mod init delve
     go get -tool "$1"
     go build -o /out/usr/local/bin/dlv "${1%@*}"
+    without_times
     ;;
 
 *) fail "there is no step $step" ;;

@@ -37,7 +37,7 @@ use std::{
 };
 
 /// The version of the build recipe that the keys assume. A change of the recipe changes every key.
-const RECIPE_VERSION: &str = "2";
+const RECIPE_VERSION: &str = "3";
 
 /// The recipe of a service that has none of ours.
 const DOCKERFILE_RECIPE: &str = "dockerfile";

@@ -163,6 +163,9 @@ impl Plan {
                 if file.kind == FileKind::BackEdge {
                     back_edges = BackEdges::Possible;
                 }
+                if file.kind == FileKind::Asset {
+                    scope.assets.insert(file.path.clone());
+                }
                 self.add_file(&mut scope, &file.path, file.kind);
             }
             let taken = image.inputs.files.iter();
@@ -177,6 +180,14 @@ impl Plan {
             .probed
             .insert(first.inputs.directory.child("default.pgo"));
         let layout = layout(go, &modules);
+        for asset in std::mem::take(&mut scope.assets) {
+            let mut rows = images.iter().flat_map(|image| &image.inputs.files);
+            let is_only_asset = rows.all(|row| row.path != asset || row.kind == FileKind::Asset);
+            if is_only_asset && scope.is_beside_go(&asset) && !layout.manifests().contains(&asset) {
+                scope.files.remove(&asset);
+                scope.assets.insert(asset);
+            }
+        }
         let mut manifests_behind_links = BTreeSet::new();
         for manifest in layout.manifests() {
             if let Some(way) = self.behind_links.get(manifest) {

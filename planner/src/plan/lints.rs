@@ -25,10 +25,39 @@ impl Plan {
             if let Origin::Go(go) = &image.origin {
                 let service = image.inputs.service.as_str();
                 findings.add_all(lints_of(image, go), &[service]);
+                if go.context.cgo() == Cgo::Enabled && self.has_other_platform(image) {
+                    findings.add_all(vec![several_platforms()], &[service]);
+                }
             }
         }
         findings.into_diagnostics()
     }
+}
+
+impl Plan {
+    /// Whether a service is built for a platform beside that of one of its images.
+    fn has_other_platform(&self, image: &PlannedImage) -> bool {
+        let (service, platform) = (&image.inputs.service, &image.inputs.platform);
+        let mut images = self.images.iter();
+        images.any(|other| {
+            other.inputs.service == *service
+                && (
+                    other.inputs.platform.os(),
+                    other.inputs.platform.architecture(),
+                ) != (platform.os(), platform.architecture())
+        })
+    }
+}
+
+/// A build that runs on the platform that it is for.
+fn several_platforms() -> Diagnostic {
+    lint(
+        Code::CgoOnSeveralPlatforms,
+        Severity::Note,
+        "with cgo each platform is built where its C toolchain runs; without a builder of each platform that is emulation, \
+         and slow; add nodes with `docker buildx create --append`, or turn cgo off"
+            .to_owned(),
+    )
 }
 
 fn lints_of(image: &PlannedImage, go: &GoBuild) -> Vec<Diagnostic> {

@@ -253,21 +253,88 @@ fn inputs_with_any_name_are_let_in_one_by_one() {
 
 #[test]
 fn no_service_has_more_patterns_than_a_builder_takes() {
-    let mut tree = sound_but([]);
-    let mut imports = String::new();
-    for number in 0..900 {
-        let directory = format!("pkg/group{}/p{number}", number % 30);
-        imports.push_str(&format!("\t_ \"ex.com/shop/{directory}\"\n"));
+    /// What stands in the directory of a package, and what the service has beside its packages.
+    type Layout = (&'static str, fn(usize) -> String, &'static str);
+    let layouts: [Layout; 6] = [
+        (
+            "all in one directory",
+            |number| format!("pkg/p{number}"),
+            "",
+        ),
+        (
+            "in thirty groups",
+            |number| format!("pkg/group{}/p{number}", number % 30),
+            "",
+        ),
+        ("each at the top", |number| format!("p{number}"), ""),
+        (
+            "each in the one before",
+            |number| format!("pkg{}/a{}", number % 40, "/a".repeat(number / 40)),
+            "",
+        ),
+        (
+            "embedded files",
+            |number| format!("pkg/p{number}"),
+            "package p\n\nimport _ \"embed\"\n\n//go:embed static/text\nvar Text string\n",
+        ),
+        (
+            "assets",
+            |number| format!("pkg/group{}/p{number}", number % 300),
+            "package p\n",
+        ),
+    ];
+    for (name, directory, package) in layouts {
+        let mut tree = sound_but([]);
+        let mut imports = String::new();
+        for number in 0..500 {
+            let directory = directory(number);
+            imports.push_str(&format!("\t_ \"ex.com/shop/{directory}\"\n"));
+            let source = if package.is_empty() {
+                "package p\n"
+            } else {
+                package
+            };
+            tree = tree
+                .with_file(&format!("{directory}/p.go"), source)
+                .unwrap();
+            if !package.is_empty() {
+                tree = tree
+                    .with_file(&format!("{directory}/static/text"), "text\n")
+                    .unwrap();
+            }
+        }
+        let main = format!("package main\n\nimport (\n{imports})\n\nfunc main() {{}}\n");
+        let tree = tree.with_file("services/api/main.go", &main).unwrap();
+        let config = "[[service]]\ndir = \"services/api\"\nassets = [\"pkg/**/text\"]\n";
+        let config = if name == "assets" { config } else { "" };
+        let files = emitted(&tree.with_file("rebake.toml", config).unwrap());
+        let ignored = file(&files, ".rebake/api/Dockerfile.dockerignore");
+        let dockerfile = file(&files, ".rebake/api/Dockerfile");
+        let lines = ignored
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .count();
+        let sources = dockerfile.matches("    \"").count() + dockerfile.matches("source=").count();
+        assert!(lines + sources < 400, "{name}: {lines} and {sources}");
+    }
+}
+
+#[test]
+fn files_in_too_many_places_are_refused() {
+    let mut tree = sound_but([(
+        "rebake.toml",
+        "[[service]]\ndir = \"services/api\"\nassets = [\"*/motd\"]\n",
+    )]);
+    for number in 0..500 {
         tree = tree
-            .with_file(&format!("{directory}/p.go"), format!("package p{number}\n"))
+            .with_file(&format!("d{number}/motd"), "hello\n")
             .unwrap();
     }
-    let main = format!("package main\n\nimport (\n{imports})\n\nfunc main() {{}}\n");
-    let files = emitted(&tree.with_file("services/api/main.go", &main).unwrap());
-    let ignored = file(&files, ".rebake/api/Dockerfile.dockerignore");
-    let dockerfile = file(&files, ".rebake/api/Dockerfile");
-    let sources = dockerfile.matches("    \"").count();
-    assert!(ignored.lines().count() + sources < 400, "{ignored}");
+    let refused = try_emitted(&tree);
+    assert!(
+        matches!(refused, Err(EmitError::TooManyPatterns(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]

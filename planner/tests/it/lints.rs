@@ -39,7 +39,7 @@ fn lints(source: &str, config: &str) -> Vec<String> {
 #[test]
 fn choices_that_will_hurt_are_told() {
     let pinned = format!("go-image = \"golang:1.24@{DIGEST}\"\n");
-    let cases: [(&str, &str, &str, &[&str]); 14] = [
+    let cases: [(&str, &str, &str, &[&str]); 17] = [
         ("nothing chosen", PLAIN, "", &["unpinned-image"]),
         (
             "scratch needs no digest",
@@ -94,6 +94,24 @@ fn choices_that_will_hurt_are_told() {
             "an image of one's own",
             CGO,
             "runtime = \"ex.com/base:1\"\ncgo = true",
+            &["unpinned-image"],
+        ),
+        (
+            "cgo for several platforms",
+            CGO,
+            "runtime = \"ex.com/base:1\"\ncgo = true\nplatforms = [\"linux/amd64\", \"linux/arm64\"]",
+            &["unpinned-image", "cgo-on-several-platforms"],
+        ),
+        (
+            "several platforms without cgo",
+            CGO,
+            "runtime = \"scratch\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]",
+            &[],
+        ),
+        (
+            "cgo for several levels of one architecture",
+            CGO,
+            "runtime = \"ex.com/base:1\"\ncgo = true\nplatforms = [\"linux/amd64\", \"linux/amd64/v3\"]",
             &["unpinned-image"],
         ),
         (

@@ -100,7 +100,7 @@ fn an_edit_runs_what_sees_it() {
         (
             "an asset",
             &[("services/api/motd", "good morning\n")],
-            &["sources runs", "build runs", "assets runs", "final runs"],
+            &["assets runs", "final runs"],
         ),
         (
             "a comment in go.mod",
