@@ -9,7 +9,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/messages.sh"
 # shellcheck source=ci-adapters/github/destination.sh
 source "$here/destination.sh"
+# shellcheck source=ci-adapters/github/arguments.sh
+source "$here/arguments.sh"
 destination
+chosen_arguments
 
 read -ra targets <<<"${TARGETS:-}"
 ((${#targets[@]} > 0)) || fail "the input targets names no service: give the matrix's services"
@@ -17,19 +20,17 @@ for target in "${targets[@]}"; do
   [[ $target =~ ^[a-z0-9][a-z0-9-]*$ ]] || fail "the input targets holds what is no service's name: $target"
 done
 
-arguments=(--no-cache --images "${images:-$trusted_images}" --tag "$tag")
+arguments=(--images "${images:-$trusted_images}" --tag "$tag")
 [[ -z $images ]] || arguments+=(--push)
 # Where reuse reads: summaries tell what was saved by it.
 [[ $images != "$trusted_images" ]] || arguments+=(--record-time)
 [[ -z $cache_from ]] || arguments+=(--cache-from "$cache_from")
 [[ -z $cache_to ]] || arguments+=(--cache-to "$cache_to")
 [[ -z ${BUILDER:-} ]] || arguments+=(--builder "$BUILDER")
-[[ -z ${PLATFORMS:-} ]] || arguments+=(--platform "$PLATFORMS")
-while IFS= read -r glob; do
-  [[ -z $glob ]] || arguments+=(--services "$glob")
-done <<<"${SERVICES:-}"
-while IFS= read -r argument; do
-  [[ -z $argument ]] || arguments+=("$argument")
-done <<<"${ARGUMENTS:-}"
 
-exec rebake build "${arguments[@]}" "${targets[@]}"
+if [[ -n $promoted_images ]]; then
+  rebake ci promote "${chosen[@]}" --from "$promoted_images" --registry "$images" --tag "$tag" "${targets[@]}"
+  # What was taken over stands there now, and is not built.
+  arguments+=(--registry "$images")
+fi
+exec rebake build "${chosen[@]}" "${arguments[@]}" "${given[@]}" "${targets[@]}"

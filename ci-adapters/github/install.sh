@@ -37,6 +37,8 @@ install_released() {
     fi
   done < <(grep --invert-match '^#' "$here/checksums.txt")
   if [[ -z $name ]]; then
+    grep --quiet '^[0-9a-f]' "$here/checksums.txt" ||
+      fail "there is no release of rebake yet that this revision of the action could fetch: build rebake from its sources, and give the input binary, its path (docs/github-actions.md, 'Without a release')"
     fail "this revision of the action knows no released rebake${VERSION:+ $VERSION} for $target: give the input binary, the path of one, or use a revision of the action that follows a release"
   fi
   if [[ -x $directory/rebake && -f $directory/from && $(<"$directory/from") == "$sum $name" ]]; then

@@ -10,28 +10,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/messages.sh"
 # shellcheck source=ci-adapters/github/destination.sh
 source "$here/destination.sh"
+# shellcheck source=ci-adapters/github/arguments.sh
+source "$here/arguments.sh"
 destination
+chosen_arguments
 
-# What an earlier run left on the runner counts for nothing.
-arguments=(--no-cache)
-add() {
-  if [[ -n $2 ]]; then
-    arguments+=("$1" "$2")
-  fi
-}
-while IFS= read -r glob; do
-  add --services "$glob"
-done <<<"${SERVICES:-}"
-add --platform "${PLATFORMS:-}"
-add --max-jobs "${MAX_JOBS:-}"
-case ${REUSE:-true} in
-  true) add --registry "$reused_images" ;;
-  false) ;;
-  *) fail "the input reuse is neither true nor false: $REUSE" ;;
-esac
-while IFS= read -r argument; do
-  [[ -z $argument ]] || arguments+=("$argument")
-done <<<"${ARGUMENTS:-}"
+arguments=()
+[[ -z ${MAX_JOBS:-} ]] || arguments+=(--max-jobs "$MAX_JOBS")
+[[ -z $reused_images ]] || arguments+=(--registry "$reused_images")
 
 # A shallow clone is deepened until the base is there; in a private repository that takes the token, which stays out of
 # the checkout's configuration.
@@ -42,4 +28,4 @@ if [[ -n ${TOKEN:-} ]]; then
     GIT_CONFIG_VALUE_0="AUTHORIZATION: basic $header"
 fi
 
-exec rebake ci github "${arguments[@]}"
+exec rebake ci github "${chosen[@]}" "${arguments[@]}" "${given[@]}"

@@ -10,7 +10,8 @@ mod dotenv_report;
 mod event;
 
 pub use child_pipeline::{
-    Builder, CHILD_JOBS, ChildSettings, Include, IncludeError, child_pipeline,
+    Builder, CHILD_JOBS, ChildSettings, Include, IncludeError, JobName, JobNameError,
+    child_pipeline,
 };
 pub use dotenv_report::dotenv_report;
 pub use event::{Event, PredefinedVariables, baseline, read_event};

@@ -134,6 +134,10 @@ pub(crate) enum Failure {
         all: usize,
         problems: Vec<String>,
     },
+    #[error(
+        "images can't be taken over from {from} to {to}: these must be two places of one registry"
+    )]
+    Promotion { from: String, to: String },
     #[error(transparent)]
     CiLimit(#[from] LimitError),
     #[error("there is no verb `{}`{}", verb.escape_debug(), instead_of_verb(verb, known))]
@@ -203,6 +207,7 @@ impl Failure {
             | Self::UnknownVerb { .. }
             | Self::BuildOfCommit
             | Self::ImageName(_)
+            | Self::Promotion { .. }
             | Self::NoRepository { .. }
             | Self::Plan(PlanError::Glob(_)) => ExitCode::Usage,
             _ => ExitCode::Failed,

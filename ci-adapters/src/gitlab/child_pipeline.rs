@@ -13,6 +13,8 @@
 //! - `$` in a variable is expanded. A value that holds one is written with `expand: false`; others are plain strings, which
 //!   gitlab-ci-local understands too.
 //! - GitLab takes 5 MB. More is an error.
+//! - What the jobs build from stands below `.rebake`: committed, or among the artifacts of the job that has planned. A child
+//!   finds that job by `PARENT_PIPELINE_ID`, a variable that the job which starts the child passes on.
 //!
 //! It must never write a text of the repository into a script or the name of a job, service names excepted.
 
@@ -24,7 +26,7 @@ use rebake_planner::{
     discover::service_name::ServiceName,
     emit::{BAKE_FILE, BUILD_FILES, Build, CACHE_FROM, CACHE_TO, KeptBuild, key_variable},
     path::RepoPath,
-    recipe::Credentials,
+    recipe::{Credentials, ImageReference},
     wire::PlanDocument,
 };
 use serde_json::{Map, Value, json};
@@ -146,6 +148,35 @@ pub struct ChildSettings {
     pub version: Option<String>,
     /// What the child includes.
     pub includes: Vec<Include>,
+    /// The job of the parent whose artifacts hold what the child builds from; nothing where that is committed.
+    pub build_files_job: Option<JobName>,
+    /// The image of the jobs; nothing for the builder's own.
+    pub image: Option<ImageReference>,
+    /// The image of the Docker daemon beside them; nothing for Docker's own.
+    pub daemon_image: Option<ImageReference>,
+}
+
+/// The name of a job of the parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobName(String);
+
+/// Why a text names no job.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no name of a job: 1 to 255 printable characters, without `$`", .0.escape_debug())]
+pub struct JobNameError(String);
+
+impl FromStr for JobName {
+    type Err = JobNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // GitLab would expand a variable there.
+        let is_plain = |character: char| !character.is_control() && character != '$';
+        if (1..=255).contains(&text.len()) && text.chars().all(is_plain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(JobNameError(text.to_owned()))
+        }
+    }
 }
 
 /// Writes the child.
@@ -177,6 +208,10 @@ pub fn child_pipeline(
     if selection.build.is_empty() {
         document.insert("rebake:nothing-to-build".to_owned(), nothing_to_build());
     } else {
+        let mut hidden = hidden;
+        if let Some(JobName(job)) = &settings.build_files_job {
+            hidden["needs"] = json!([{ "pipeline": "$PARENT_PIPELINE_ID", "job": job }]);
+        }
         document.insert(name.to_owned(), hidden);
     }
     let how = HowBuilt::of(plan, builds);
@@ -227,8 +262,9 @@ fn buildx(settings: &ChildSettings) -> Value {
     variables.insert("DOCKER_TLS_CERTDIR".to_owned(), json!("/certs"));
     json!({
         "stage": "rebake",
-        "image": "docker:29-cli",
-        "services": ["docker:29-dind"],
+        "image": image_or(settings.image.as_ref(), "docker:29-cli"),
+        // The alias by which the client finds it, whatever the image is called.
+        "services": [{ "name": image_or(settings.daemon_image.as_ref(), "docker:29-dind"), "alias": "docker" }],
         "variables": variables,
         "before_script": [
             "if [ -n \"${CI_REGISTRY_PASSWORD:-}\" ]; then printf '%s' \"$CI_REGISTRY_PASSWORD\" | docker login --username \"$CI_REGISTRY_USER\" --password-stdin \"$CI_REGISTRY\"; fi",
@@ -250,13 +286,17 @@ fn buildctl(settings: &ChildSettings) -> Value {
     }
     json!({
         "stage": "rebake",
-        "image": { "name": "moby/buildkit:v0.32.2-rootless", "entrypoint": [""] },
+        "image": { "name": image_or(settings.image.as_ref(), "moby/buildkit:v0.32.2-rootless"), "entrypoint": [""] },
         "variables": variables,
         "before_script": [
             "if [ -n \"${CI_REGISTRY_PASSWORD:-}\" ]; then mkdir -p \"${DOCKER_CONFIG:-$HOME/.docker}\" && printf '{\"auths\":{\"%s\":{\"auth\":\"%s\"}}}' \"$CI_REGISTRY\" \"$(printf '%s:%s' \"$CI_REGISTRY_USER\" \"$CI_REGISTRY_PASSWORD\" | base64 | tr -d '\\n')\" > \"${DOCKER_CONFIG:-$HOME/.docker}/config.json\"; fi",
         ],
         "script": [BUILDCTL],
     })
+}
+
+fn image_or(chosen: Option<&ImageReference>, usual: &str) -> String {
+    chosen.map_or_else(|| usual.to_owned(), ToString::to_string)
 }
 
 fn nothing_to_build() -> Value {

@@ -6,6 +6,7 @@
 
 mod authorization;
 mod build_time;
+mod promotion;
 
 use super::{
     challenge::Challenge,
@@ -187,12 +188,15 @@ impl fmt::Debug for OciRegistry {
 
 /// What a question is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Actions {
+enum Actions<'a> {
     Pull,
     PullAndPush,
+    /// To push what another repository of the registry holds.
+    PushFrom(&'a str),
 }
 
 /// A manifest as the registry gave it.
+#[derive(Clone)]
 struct Manifest {
     media_type: String,
     bytes: Vec<u8>,
@@ -283,11 +287,17 @@ impl OciRegistry {
         let answer = self.ask(&question, &image.repository, Actions::PullAndPush)?;
         match answer.status {
             200..=202 => Ok(()),
-            status @ (401 | 403) => Err(RegistryError::PushDenied {
+            status => Err(self.not_pushed(status)),
+        }
+    }
+
+    fn not_pushed(&self, status: u16) -> RegistryError {
+        match status {
+            401 | 403 => RegistryError::PushDenied {
                 host: self.host.clone(),
                 status,
-            }),
-            status => Err(self.refused(status)),
+            },
+            _ => self.refused(status),
         }
     }
 
@@ -350,11 +360,14 @@ impl OciRegistry {
         &self,
         question: &Question,
         repository: &str,
-        actions: Actions,
+        actions: Actions<'_>,
     ) -> Result<Answer, RegistryError> {
         let scope = match actions {
             Actions::Pull => format!("repository:{repository}:pull"),
             Actions::PullAndPush => format!("repository:{repository}:pull,push"),
+            Actions::PushFrom(source) => {
+                format!("repository:{repository}:pull,push repository:{source}:pull")
+            }
         };
         let known = self.lock().challenge.clone();
         let authorization = match (&self.credentials, &known) {

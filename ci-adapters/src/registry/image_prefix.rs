@@ -28,7 +28,7 @@ pub struct ImagePrefixError {
 }
 
 /// An image in a registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Image {
     /// The repository, without the registry.
     pub repository: String,

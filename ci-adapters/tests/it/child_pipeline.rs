@@ -22,6 +22,9 @@ fn settings(builder: Builder) -> ChildSettings {
         cache_to: String::new(),
         version: None,
         includes: Vec::new(),
+        build_files_job: None,
+        image: None,
+        daemon_image: None,
     }
 }
 
@@ -73,6 +76,51 @@ fn each_service_is_a_job_that_bakes_its_target() {
     let text = child_pipeline(&plan, &[], &settings(Builder::Buildx)).unwrap();
     check(&text);
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn jobs_take_what_they_build_from_out_of_the_artifacts_of_the_plan() {
+    let needs = |document: &Value| document[".rebake-buildx"]["needs"].clone();
+    let (some, none) = (
+        plan(&[row("api", "rebuild", &[])]),
+        plan(&[row("api", "reuse", &[])]),
+    );
+    let with = |job: &str| ChildSettings {
+        build_files_job: Some(job.parse().unwrap()),
+        ..settings(Builder::Buildx)
+    };
+    let document = check(&child_pipeline(&some, &[], &with("rebake-plan")).unwrap());
+    assert_eq!(
+        needs(&document),
+        json!([{"pipeline": "$PARENT_PIPELINE_ID", "job": "rebake-plan"}])
+    );
+    let committed = child_pipeline(&some, &[], &settings(Builder::Buildx)).unwrap();
+    assert_eq!(needs(&check(&committed)), Value::Null);
+    // The job that does nothing waits for nothing.
+    let idle = check(&child_pipeline(&none, &[], &with("rebake-plan")).unwrap());
+    assert_eq!(idle["rebake:nothing-to-build"]["needs"], Value::Null);
+    for wrong in ["", "$CI_JOB_NAME", "a\nb", &"a".repeat(256)] {
+        wrong.parse::<rebake_ci::gitlab::JobName>().unwrap_err();
+    }
+}
+
+#[test]
+fn images_of_jobs_are_the_users_choice() {
+    let digest = format!("mirror.example/tools/docker@sha256:{}", "a".repeat(64));
+    let plan = plan(&[row("api", "rebuild", &[])]);
+    let chosen = |builder| ChildSettings {
+        image: Some(digest.parse().unwrap()),
+        daemon_image: Some("mirror.example/dind:1".parse().unwrap()),
+        ..settings(builder)
+    };
+    let buildx = check(&child_pipeline(&plan, &[], &chosen(Builder::Buildx)).unwrap());
+    assert_eq!(buildx[".rebake-buildx"]["image"], digest);
+    assert_eq!(
+        buildx[".rebake-buildx"]["services"],
+        json!([{"name": "mirror.example/dind:1", "alias": "docker"}])
+    );
+    let buildctl = check(&child_pipeline(&plan, &[], &chosen(Builder::Buildctl)).unwrap());
+    assert_eq!(buildctl[".rebake-buildctl"]["image"]["name"], digest);
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use super::{BaselineArguments, BuildArguments, RegistryArguments, TreeArguments};
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
-use rebake_ci::{gitlab::Include, registry::ImagePrefix};
-use rebake_planner::discover::service_name::ServiceName;
+use rebake_ci::{
+    gitlab::{Include, JobName},
+    registry::ImagePrefix,
+};
+use rebake_planner::{discover::service_name::ServiceName, recipe::ImageReference};
 use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
@@ -20,11 +23,16 @@ pub(crate) enum CiService {
     /// Outputs go to the file that GITHUB_OUTPUT names (to stdout where it is not set): `any`, `count`, `reused`, `matrix` (at most 256 jobs), `services`, and `plan` where the plan is written to a file. The summary goes to the file that GITHUB_STEP_SUMMARY names.
     Github(GithubArguments),
     /// Write a child pipeline and a dotenv report for GitLab CI, and the plan to stdout.
-    Gitlab(GitlabArguments),
+    Gitlab(Box<GitlabArguments>),
     /// Give the images of all services another tag in the registry, without a build.
     ///
     /// After the builds of a run: the images that were reused get the run's tag beside their content tags. Ends with code 1 when an image is not there.
     Retag(RetagArguments),
+    /// Take over what pull requests have built, without a build.
+    ///
+    /// An image is taken over where it stands under the content tag that is needed now.
+    /// Whoever may push a branch decides what these images hold, whatever their tags say: promote them only where all who may push are trusted with what runs. An image that is there already, or nowhere, is left; what can't be taken over is said, and is left to the build.
+    Promote(PromoteArguments),
 }
 
 /// What all CI services have in common.
@@ -98,6 +106,20 @@ pub(crate) struct GitlabArguments {
     #[arg(long, value_name = "VERSION", value_parser = parse_line)]
     pub(crate) stamp: Option<String>,
 
+    /// Write what the child builds from, below `.rebake`, and have its jobs take it from the artifacts of this job. The
+    /// job that starts the child must pass PARENT_PIPELINE_ID on: CI_PIPELINE_ID. Without this flag the files must be
+    /// committed.
+    #[arg(long, value_name = "JOB")]
+    pub(crate) build_files_job: Option<JobName>,
+
+    /// The image of the child's jobs: Docker's client, or rootless BuildKit; with a digest, best.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) build_image: Option<ImageReference>,
+
+    /// The image of the Docker daemon beside them.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) daemon_image: Option<ImageReference>,
+
     /// A file that the child includes, with a hidden job `.rebake-build` whose settings all jobs get: local:/FILE,
     /// remote:https://… or `project:GROUP/NAME[@REF]:/FILE`; repeatable.
     #[arg(long, value_name = "INCLUDE")]
@@ -120,6 +142,34 @@ pub(crate) struct RetagArguments {
     /// What stands before the names of the images, with a slash at its end.
     #[arg(long, value_name = "PREFIX", help_heading = "Registry")]
     pub(crate) registry: ImagePrefix,
+
+    /// Speak to the registry without TLS. One on this machine is spoken to so anyway.
+    #[arg(long, help_heading = "Registry")]
+    pub(crate) registry_insecure: bool,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArguments,
+    #[command(flatten)]
+    pub(crate) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PromoteArguments {
+    /// The services; without them, all.
+    #[arg(id = "service", value_name = "SERVICE")]
+    pub(crate) services: Vec<ServiceName>,
+
+    /// Where pull requests push: what stands before the names of their images.
+    #[arg(long, value_name = "PREFIX", help_heading = "Registry")]
+    pub(crate) from: ImagePrefix,
+
+    /// What stands before the names of trusted images, in the same registry.
+    #[arg(long, value_name = "PREFIX", help_heading = "Registry")]
+    pub(crate) registry: ImagePrefix,
+
+    /// The tag that images get beside their content tags.
+    #[arg(long, value_name = "TAG", value_parser = parse_tag)]
+    pub(crate) tag: String,
 
     /// Speak to the registry without TLS. One on this machine is spoken to so anyway.
     #[arg(long, help_heading = "Registry")]

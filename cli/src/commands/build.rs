@@ -1,10 +1,9 @@
 //! `rebake build`: builds what must be rebuilt, with `docker buildx bake`.
 
-use super::{answered, generate::emitted_files};
+use super::{answered, generate::write_build_files};
 use crate::{
     arguments::{BuildImagesArguments, Format},
     bake::{Bake, Buildx, BuiltTarget},
-    build_files::{self, Difference},
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
@@ -181,19 +180,6 @@ fn record_time(
     if let Err(problem) = record() {
         output.say(&format!("the time of the build was not kept: {problem}\n"));
     }
-}
-
-/// Brings up to date what stands below `.rebake`. Files of other services stay: they may only not be planned now.
-fn write_build_files(planned: &Planned, output: &Output) -> Result<(), Failure> {
-    let files = emitted_files(planned)?;
-    let mut differences = build_files::compare(&planned.directory, &files)?;
-    differences.retain(|(_, difference)| *difference != Difference::LeftOver);
-    build_files::apply(&planned.directory, &files, &differences)?;
-    if !differences.is_empty() {
-        let count = output::count(differences.len(), "file", "files");
-        output.say(&format!("wrote {count} below {BUILD_FILES}\n"));
-    }
-    Ok(())
 }
 
 fn document(

@@ -5,6 +5,7 @@
 
 mod github;
 mod gitlab;
+mod promote;
 mod retag;
 
 use crate::{
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &CiArguments, output: &mut Output) -> Result<ExitCo
         CiService::Github(arguments) => github::run(arguments, output),
         CiService::Gitlab(arguments) => gitlab::run(arguments, output),
         CiService::Retag(arguments) => retag::run(arguments, output),
+        CiService::Promote(arguments) => promote::run(arguments, output),
     }
 }
 

@@ -3,14 +3,14 @@
 use super::answered;
 use crate::{
     arguments::{BaselineArguments, Format, GenerateArguments},
-    build_files,
+    build_files::{self, Difference},
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
     planning::{Planned, plan_alone, plan_tree, set_threads},
 };
 use rebake_planner::{
-    emit::{Build, EmittedFile, emit_service, emit_shared},
+    emit::{BUILD_FILES, Build, EmittedFile, emit_service, emit_shared},
     wire::PredictionDocument,
 };
 
@@ -76,8 +76,21 @@ fn predict(arguments: &GenerateArguments, output: &mut Output) -> Result<ExitCod
     Ok(answered(&planned, &arguments.build))
 }
 
+/// Brings up to date what stands below `.rebake`. Files of other services stay: they may only not be planned now.
+pub(crate) fn write_build_files(planned: &Planned, output: &Output) -> Result<(), Failure> {
+    let files = emitted_files(planned)?;
+    let mut differences = build_files::compare(&planned.directory, &files)?;
+    differences.retain(|(_, difference)| *difference != Difference::LeftOver);
+    build_files::apply(&planned.directory, &files, &differences)?;
+    if !differences.is_empty() {
+        let count = output::count(differences.len(), "file", "files");
+        output.say(&format!("wrote {count} below {BUILD_FILES}\n"));
+    }
+    Ok(())
+}
+
 /// Every file that should stand below `.rebake`, sorted.
-pub(crate) fn emitted_files(planned: &Planned) -> Result<Vec<EmittedFile>, Failure> {
+fn emitted_files(planned: &Planned) -> Result<Vec<EmittedFile>, Failure> {
     let builds = planned.plan.builds();
     let mut files = emit_shared(&builds, planned.plan.groups());
     for build in &builds {

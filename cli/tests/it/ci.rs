@@ -395,3 +395,28 @@ fn gitlab_gets_a_child_pipeline_and_a_report() {
     let (jobs, _, _) = gitlab(&[("CI_COMMIT_TAG", "v1"), ("CI_COMMIT_BEFORE_SHA", &second)]);
     assert_eq!(jobs.len(), 4);
 }
+
+#[test]
+fn gitlabs_child_is_handed_what_it_builds_from() {
+    let (origin, _, second) = origin();
+    let run = Run::shallow(&origin, &second);
+    let emitted = run.shop.root().join(".rebake/docker-bake.json");
+    let gitlab = |more: &[&str]| {
+        let variables = [("CI_COMMIT_SHA", second.as_str())];
+        run.shop
+            .run_with(&[&["ci", "gitlab"], more].concat(), &variables)
+    };
+    assert_eq!(gitlab(&[]).code, 0);
+    assert!(!emitted.exists());
+    let answer = gitlab(&["--build-files-job", "plan"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(emitted.is_file(), "{answer:?}");
+    assert_eq!(run.shop.run(&["generate", "--check"]).code, 0);
+    // For what it was planned for, whatever was written before.
+    let platforms = ["--build-files-job", "plan", "--platform", "linux/arm64"];
+    assert_eq!(gitlab(&platforms).code, 0);
+    let text = fs::read_to_string(&emitted).unwrap();
+    assert!(text.contains("linux/arm64") && !text.contains("linux/amd64"));
+    let answer = gitlab(&["--build-files-job", "$CI_JOB_NAME"]);
+    assert_eq!(answer.code, 2, "{answer:?}");
+}

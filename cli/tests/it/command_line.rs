@@ -30,6 +30,7 @@ fn the_reference_of_the_command_line_is_what_help_prints() {
         &["ci", "github"],
         &["ci", "gitlab"],
         &["ci", "retag"],
+        &["ci", "promote"],
         &["explain"],
         &["completions"],
         &["man"],

@@ -339,3 +339,16 @@ fn what_the_registry_holds_is_not_built_and_the_rest_is_built_for_it() {
         "{answer:?}"
     );
 }
+
+#[test]
+fn images_are_taken_over_within_one_registry_and_from_another_place() {
+    let (shop, registry) = (Shop::new(), Registry::new());
+    let prefix = registry.prefix();
+    for from in [prefix.as_str(), "other.example/shop/proposed/"] {
+        let arguments = ["ci", "promote", "--registry", &prefix, "--tag", "v1"];
+        let answer = shop.run(&[&arguments[..], &["--from", from]].concat());
+        assert_eq!(answer.code, 2, "{answer:?}");
+        assert!(answer.stderr.contains("two places of one"), "{answer:?}");
+    }
+    assert!(registry.server.asked().is_empty());
+}

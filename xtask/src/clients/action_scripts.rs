@@ -33,8 +33,8 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 /// An installation: its name, checksums.txt, variables, and why it is refused.
 type Installation<'a> = (&'a str, &'a str, Variables<'a>, Option<&'a str>);
 
-/// What is said: trusted, reused, images, tag, cache from, cache to.
-type Said = [&'static str; 6];
+/// What is said: trusted, reused, promoted, images, tag, cache from, cache to.
+type Said = [&'static str; 7];
 
 const SHOP: &str = "ghcr.io/acme/shop/";
 const OWN: &str = "ghcr.io/acme/shop/pull_request/";
@@ -45,22 +45,22 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
     (
         "a push to the default branch",
         &[],
-        [SHOP, SHOP, SHOP, "c0ffee", CACHE, CACHE],
+        [SHOP, SHOP, "", SHOP, "c0ffee", CACHE, CACHE],
     ),
     (
         "a push to another branch",
         &[("GITHUB_REF", "refs/heads/x"), ("GITHUB_REF_NAME", "x")],
-        [SHOP, SHOP, OWN, "c0ffee", CACHE, ""],
+        [SHOP, SHOP, "", OWN, "c0ffee", CACHE, ""],
     ),
     (
         "a branch that is called like the default one's ref",
         &[("GITHUB_REF", "refs/heads/refs/heads/main")],
-        [SHOP, SHOP, OWN, "c0ffee", CACHE, ""],
+        [SHOP, SHOP, "", OWN, "c0ffee", CACHE, ""],
     ),
     (
         "an event that names no default branch",
         &[("DEFAULT_BRANCH", "")],
-        [SHOP, SHOP, OWN, "c0ffee", CACHE, ""],
+        [SHOP, SHOP, "", OWN, "c0ffee", CACHE, ""],
     ),
     (
         "a tag",
@@ -68,17 +68,17 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
             ("GITHUB_REF", "refs/tags/v1.0.0"),
             ("GITHUB_REF_NAME", "v1.0.0"),
         ],
-        [SHOP, "", SHOP, "v1.0.0", "", ""],
+        [SHOP, "", "", SHOP, "v1.0.0", "", ""],
     ),
     (
         "a tag that is no tag of an image",
         &[("GITHUB_REF", "refs/tags/a/b"), ("GITHUB_REF_NAME", "a/b")],
-        [SHOP, "", SHOP, "c0ffee", "", ""],
+        [SHOP, "", "", SHOP, "c0ffee", "", ""],
     ),
     (
         "a schedule",
         &[("GITHUB_EVENT_NAME", "schedule"), ("DEFAULT_BRANCH", "")],
-        [SHOP, SHOP, SHOP, "c0ffee", CACHE, CACHE],
+        [SHOP, SHOP, "", SHOP, "c0ffee", CACHE, CACHE],
     ),
     (
         "a dispatch on another branch",
@@ -86,7 +86,7 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
             ("GITHUB_EVENT_NAME", "workflow_dispatch"),
             ("GITHUB_REF", "refs/heads/x"),
         ],
-        [SHOP, SHOP, OWN, "c0ffee", CACHE, ""],
+        [SHOP, SHOP, "", OWN, "c0ffee", CACHE, ""],
     ),
     (
         "a merge queue",
@@ -94,7 +94,7 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
             ("GITHUB_EVENT_NAME", "merge_group"),
             ("GITHUB_REF", "refs/heads/gh-readonly-queue/main/pr-7"),
         ],
-        [SHOP, SHOP, SHOP, "c0ffee", CACHE, ""],
+        [SHOP, SHOP, "", SHOP, "c0ffee", CACHE, ""],
     ),
     (
         "a pull request",
@@ -104,7 +104,7 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
             ("HEAD_REPOSITORY", "Acme/Shop"),
             ("PULL_REQUEST", "7"),
         ],
-        [SHOP, SHOP, OWN, "pr-7", CACHE, ""],
+        [SHOP, SHOP, "", OWN, "pr-7", CACHE, ""],
     ),
     (
         "a pull request from a fork",
@@ -113,12 +113,12 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
             ("HEAD_REPOSITORY", "stranger/shop"),
             ("PULL_REQUEST", "7"),
         ],
-        [SHOP, SHOP, "", "pr-7", CACHE, ""],
+        [SHOP, SHOP, "", "", "pr-7", CACHE, ""],
     ),
     (
         "a pull request from a fork that is gone",
         &[("GITHUB_EVENT_NAME", "pull_request"), ("PULL_REQUEST", "7")],
-        [SHOP, SHOP, "", "pr-7", CACHE, ""],
+        [SHOP, SHOP, "", "", "pr-7", CACHE, ""],
     ),
     (
         "Dependabot's pull request",
@@ -128,7 +128,50 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
             ("HEAD_REPOSITORY", "Acme/Shop"),
             ("PULL_REQUEST", "7"),
         ],
-        [SHOP, SHOP, "", "pr-7", CACHE, ""],
+        [SHOP, SHOP, "", "", "pr-7", CACHE, ""],
+    ),
+    (
+        "a push that may take over",
+        &[("PROMOTE", "true")],
+        [SHOP, SHOP, OWN, SHOP, "c0ffee", CACHE, CACHE],
+    ),
+    (
+        "a merge queue that may take over",
+        &[
+            ("PROMOTE", "true"),
+            ("GITHUB_EVENT_NAME", "merge_group"),
+            ("GITHUB_REF", "refs/heads/gh-readonly-queue/main/pr-7"),
+        ],
+        [SHOP, SHOP, OWN, SHOP, "c0ffee", CACHE, ""],
+    ),
+    (
+        "a tag, which takes over nothing",
+        &[
+            ("PROMOTE", "true"),
+            ("GITHUB_REF", "refs/tags/v1.0.0"),
+            ("GITHUB_REF_NAME", "v1.0.0"),
+        ],
+        [SHOP, "", "", SHOP, "v1.0.0", "", ""],
+    ),
+    (
+        "another branch, which takes over nothing",
+        &[("PROMOTE", "true"), ("GITHUB_REF", "refs/heads/x")],
+        [SHOP, SHOP, "", OWN, "c0ffee", CACHE, ""],
+    ),
+    (
+        "a pull request, which takes over nothing",
+        &[
+            ("PROMOTE", "true"),
+            ("GITHUB_EVENT_NAME", "pull_request"),
+            ("HEAD_REPOSITORY", "Acme/Shop"),
+            ("PULL_REQUEST", "7"),
+        ],
+        [SHOP, SHOP, "", OWN, "pr-7", CACHE, ""],
+    ),
+    (
+        "a push that reuses nothing",
+        &[("REUSE", "false")],
+        [SHOP, "", "", SHOP, "c0ffee", CACHE, CACHE],
     ),
     (
         "a prefix of one's own",
@@ -136,6 +179,7 @@ const DESTINATIONS: &[(&str, Variables<'static>, Said)] = &[
         [
             "registry.example.com:5000/shop/",
             "registry.example.com:5000/shop/",
+            "",
             "registry.example.com:5000/shop/",
             "c0ffee",
             "type=registry,ref=registry.example.com:5000/shop/build_cache:",
@@ -173,6 +217,16 @@ const REFUSED: &[(&str, Variables<'static>, &str)] = &[
         "Pull requests need a place of their own",
     ),
     (
+        "taking over what would not be reused",
+        &[("PROMOTE", "true"), ("REUSE", "false")],
+        "the input promote needs reuse",
+    ),
+    (
+        "a choice that is none",
+        &[("PROMOTE", "yes")],
+        "the input promote is neither true nor false",
+    ),
+    (
         "a prefix that is none",
         &[("IMAGES", "r.example/$(touch x)")],
         "the input images is no prefix of image names",
@@ -193,7 +247,7 @@ pub(super) fn check() -> Result<Vec<String>, Box<dyn Error>> {
     let here = tools::workspace().join("ci-adapters/github");
     let decide = |variables: Variables<'_>| -> Result<Output, Box<dyn Error>> {
         let script = "set -euo pipefail\n. \"$HERE/messages.sh\"\n. \"$HERE/destination.sh\"\ndestination\n\
-                      printf '%s\\n' \"$trusted_images\" \"$reused_images\" \"$images\" \"$tag\" \"$cache_from\" \"$cache_to\"";
+                      printf '%s\\n' \"$trusted_images\" \"$reused_images\" \"$promoted_images\" \"$images\" \"$tag\" \"$cache_from\" \"$cache_to\"";
         Ok(Command::new("bash")
             .args(["-c", script])
             .env("HERE", &here)
@@ -290,7 +344,7 @@ fn installs(here: &Path) -> Result<Vec<String>, Box<dyn Error>> {
             "no release at all",
             "# nothing\n",
             &[],
-            Some("give the input binary"),
+            Some("there is no release of rebake yet"),
         ),
         (
             "a given program",

@@ -56,7 +56,12 @@ impl OciRegistry {
         if let Some(service) = service {
             parameters.push(("service", service));
         }
-        parameters.push(("scope", scope));
+        let is_form = matches!(self.credentials, Credentials::IdentityToken(_));
+        if is_form {
+            parameters.push(("scope", scope));
+        } else {
+            parameters.extend(scope.split(' ').map(|scope| ("scope", scope)));
+        }
         let question = if let Credentials::IdentityToken(token) = &self.credentials {
             parameters.extend([
                 ("grant_type", "refresh_token"),

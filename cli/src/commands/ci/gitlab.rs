@@ -3,7 +3,7 @@
 use super::{plan_run, variable, write_whole};
 use crate::{
     arguments::ci::{BuilderName, GitlabArguments},
-    commands::answered,
+    commands::{answered, generate::write_build_files},
     exit_code::ExitCode,
     failure::Failure,
     output::Output,
@@ -38,11 +38,17 @@ pub(crate) fn run(arguments: &GitlabArguments, output: &mut Output) -> Result<Ex
         cache_to: arguments.cache_to.clone(),
         version: arguments.stamp.clone(),
         includes: arguments.include.clone(),
+        build_files_job: arguments.build_files_job.clone(),
+        image: arguments.build_image.clone(),
+        daemon_image: arguments.daemon_image.clone(),
     };
     let pipeline = child_pipeline(&run.document, &run.planned.plan.builds(), &settings)?;
     let report = dotenv_report(&Selection::of(&run.document));
     output.show_diagnostics(&run.planned);
     run.write_plan(arguments.run.plan.as_deref())?;
+    if arguments.build_files_job.is_some() {
+        write_build_files(&run.planned, output)?;
+    }
     write_whole(&arguments.dotenv, &report)?;
     write_whole(&arguments.pipeline, &pipeline)?;
     output.write(&run.render());
