@@ -442,8 +442,8 @@ pub(crate) fn encryption(insecure: bool) -> Encryption {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Build")]
 pub(crate) struct BuildArguments {
-    /// Choose services by a glob over directories, anchored at the root; repeatable. Default: services/**, cmd/**,
-    /// apps/**, or every main package when these match none.
+    /// Choose services by a glob over directories, anchored at the root; repeatable. One that begins with `!` leaves out
+    /// what it matches. Default: services/**, cmd/**, apps/**, or every main package when these match none.
     #[arg(long, value_name = "GLOB")]
     pub(crate) services: Vec<String>,
 

@@ -35,6 +35,11 @@ pub(crate) fn render(planned: &Planned, globs: &[String]) -> String {
         "{mark}services = {}",
         list(chosen.iter().map(String::as_str))
     );
+    if globs.is_empty()
+        && let Some(hint) = shorter_names(images)
+    {
+        text.push_str(&hint);
+    }
     let left_out = &planned.plan.excluded_mains;
     if !left_out.is_empty() {
         text.push_str("# Main packages that they leave out:\n");
@@ -129,6 +134,32 @@ fn chosen_globs(images: &[PlannedImage], globs: &[String]) -> Vec<String> {
     } else {
         used
     }
+}
+
+/// A glob that chooses the same as `**`, where all services lie in one directory: names are shorter with it.
+fn shorter_names(images: &[PlannedImage]) -> Option<String> {
+    let mut directories = images
+        .iter()
+        .map(|image| image.inputs.directory.as_str())
+        .filter(|directory| *directory != ".");
+    let first = directories.next()?;
+    let (top, below) = first.split_once('/')?;
+    let is_special = |character: char| "*?[]{}\\!".contains(character);
+    let is_only = images.iter().all(|image| {
+        let rest = image.inputs.directory.as_str().strip_prefix(top);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    });
+    let is_default = DEFAULT_GLOBS
+        .iter()
+        .any(|glob| *glob == format!("{top}/**"));
+    (is_only && !is_default && !top.contains(is_special)).then(|| {
+        format!(
+            "# services = [{}] # the same with shorter names: {} becomes {}\n",
+            string(&format!("{top}/**")),
+            string(&first.replace('/', "-")),
+            string(&below.replace('/', "-")),
+        )
+    })
 }
 
 /// The Go releases that are taken, each with how many images take it.

@@ -51,6 +51,21 @@ fn main_packages_that_are_left_out_are_named() {
 }
 
 #[test]
+fn a_directory_that_holds_all_services_can_be_left_out_of_their_names() {
+    let shop = Shop::empty();
+    shop.write("go.mod", "module ex.com/a\n\ngo 1.24\n");
+    let program = "package main\n\nfunc main() {}\n";
+    shop.write("src/web/front/main.go", program);
+    shop.write("src/api/main.go", program);
+    let text = shop.run(&["init", "--print"]).stdout;
+    let hint = "services = [\"**\"]\n# services = [\"src/**\"] # the same with shorter names: \"src-api\" becomes \"api\"\n";
+    assert!(text.contains(hint), "{text}");
+    shop.write("tools/main.go", program);
+    let text = shop.run(&["init", "--print"]).stdout;
+    assert!(!text.contains("shorter names"), "{text}");
+}
+
+#[test]
 fn where_there_is_no_service_no_glob_is_chosen() {
     let shop = Shop::empty();
     shop.write("go.mod", "module ex.com/a\n\ngo 1.24\n");

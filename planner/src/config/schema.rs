@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 #[expect(dead_code, reason = "the types only describe")]
 pub struct ConfigSchema {
-    /// Globs over directories, anchored at the root, that choose the services. Default: `services/**`, `cmd/**`,
-    /// `apps/**`, or every main package when these match none.
+    /// Globs over directories, anchored at the root, that choose the services. One that begins with `!` leaves out what it
+    /// matches. Default: `services/**`, `cmd/**`, `apps/**`, or every main package when these match none.
     #[schemars(default)]
     services: Vec<String>,
     /// How images are built, unless a service says otherwise.

@@ -108,16 +108,32 @@ impl FromStr for PathGlob {
     }
 }
 
+/// What becomes of the directories that a glob matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GlobEffect {
+    /// They are services.
+    Chooses,
+    /// They are none, whatever else matches them: the glob is written with `!` in front.
+    LeavesOut,
+}
+
 /// A glob over directories, anchored at the root; `x/**` includes `x` itself.
 #[derive(Debug, Clone)]
 pub struct ServiceGlob {
+    text: String,
+    effect: GlobEffect,
     glob: PathGlob,
     /// The part before `/**` at the end: the directory itself is chosen too.
     base: Option<PathGlob>,
 }
 
 impl ServiceGlob {
-    /// Whether the glob chooses a directory.
+    /// What becomes of the directories that it matches.
+    pub fn effect(&self) -> GlobEffect {
+        self.effect
+    }
+
+    /// Whether the glob matches a directory.
     pub fn matches(&self, directory: &RepoPath) -> bool {
         self.glob.as_str() == "**"
             || self.glob.matches(directory)
@@ -129,7 +145,7 @@ impl ServiceGlob {
 
     /// The glob as it counts.
     pub fn as_str(&self) -> &str {
-        self.glob.as_str()
+        &self.text
     }
 
     /// The directory that holds everything that the glob can choose.
@@ -142,12 +158,21 @@ impl FromStr for ServiceGlob {
     type Err = PathGlobError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (mark, effect, text) = match text.strip_prefix('!') {
+            Some(rest) => ("!", GlobEffect::LeavesOut, rest),
+            None => ("", GlobEffect::Chooses, text),
+        };
         let glob: PathGlob = text.parse()?;
         let base = match glob.as_str().strip_suffix("/**") {
             Some(base) => Some(base.parse()?),
             None => None,
         };
-        Ok(Self { glob, base })
+        Ok(Self {
+            text: format!("{mark}{}", glob.as_str()),
+            effect,
+            glob,
+            base,
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     manifest::Manifest,
-    path_glob::ServiceGlob,
+    path_glob::{GlobEffect, ServiceGlob},
     service_name::{NameSource, ServiceName, name_services},
     survey::{Candidate, Survey, import_path_in},
 };
@@ -144,11 +144,18 @@ fn chosen_mains<'a>(
         globs.iter().filter_map(|glob| glob.parse().ok()).collect()
     };
     let (defaults, everything) = (parsed(&DEFAULT_GLOBS), parsed(&["**"]));
-    let matches_one =
-        |glob: &ServiceGlob| mains.iter().any(|main| glob.matches(&main.directory.path));
-    let chosen: &[ServiceGlob] = if !globs.is_empty() {
-        globs
-    } else if defaults.iter().any(matches_one) {
+    let (choosing, leaving_out): (Vec<ServiceGlob>, Vec<ServiceGlob>) = globs
+        .iter()
+        .cloned()
+        .partition(|glob| glob.effect() == GlobEffect::Chooses);
+    let is_left_out = |directory: &RepoPath| leaving_out.iter().any(|glob| glob.matches(directory));
+    let chooses_one = |glob: &ServiceGlob| {
+        let mut directories = mains.iter().map(|main| &main.directory.path);
+        directories.any(|directory| glob.matches(directory) && !is_left_out(directory))
+    };
+    let chosen = if !choosing.is_empty() {
+        &choosing
+    } else if defaults.iter().any(chooses_one) {
         &defaults
     } else {
         &everything
@@ -157,7 +164,9 @@ fn chosen_mains<'a>(
     for main in mains {
         let directory = &main.directory.path;
         let declaration = declared.iter().find(|one| one.directory == *directory);
-        let glob = chosen.iter().find(|glob| glob.matches(directory));
+        let glob = chosen
+            .iter()
+            .find(|glob| glob.matches(directory) && !is_left_out(directory));
         if glob.is_none() && declaration.is_none() {
             excluded.push(directory.clone());
             continue;
@@ -371,6 +380,47 @@ mod tests {
                 expected,
                 "{glob} {directory}"
             );
+        }
+    }
+
+    #[test]
+    fn a_glob_with_an_exclamation_mark_leaves_out_what_others_choose() {
+        use crate::{
+            plan::{PlanOptions, plan},
+            tree::memory::MemoryTree,
+        };
+        let program = "package main\n\nfunc main() {}\n";
+        let mut tree = MemoryTree::new();
+        for (path, content) in [
+            ("go.mod", "module ex.com/a\n\ngo 1.24\n"),
+            ("cmd/server/main.go", program),
+            ("cmd/tools/sql/main.go", program),
+            ("cmd/tools/cli/main.go", program),
+            ("hack/main.go", program),
+        ] {
+            tree = tree.with_file(path, content).unwrap();
+        }
+        let cases: [(&[&str], &[&str], usize); 6] = [
+            (&["cmd/**", "!cmd/tools/**"], &["server"], 3),
+            (&["!cmd/tools/**"], &["server"], 3),
+            (&["!cmd/tools/**", "cmd/tools/sql"], &[], 4),
+            (&["!cmd/**"], &["hack"], 3),
+            (
+                &["!**/cli", "**"],
+                &["cmd-server", "cmd-tools-sql", "hack"],
+                1,
+            ),
+            (&["!**"], &[], 4),
+        ];
+        for (globs, services, left_out) in cases {
+            let mut options = PlanOptions::new();
+            options.services = globs.iter().map(ToString::to_string).collect();
+            let plan = plan(&tree, &options).unwrap();
+            let images = plan.images.iter();
+            let found: Vec<&str> = images.map(|image| image.inputs.service.as_str()).collect();
+            assert_eq!(found, services, "{globs:?}");
+            assert_eq!(plan.excluded_mains.len(), left_out, "{globs:?}");
+            assert_eq!(plan.diagnostics, [], "{globs:?}");
         }
     }
 }
