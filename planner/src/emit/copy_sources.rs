@@ -5,7 +5,10 @@
 
 use super::{dockerfile::Source, service_build::Scope};
 use crate::path::RepoPath;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Each path costs the builder time of its own.
 const MOST_SOURCES: usize = 40;
@@ -19,13 +22,14 @@ pub(super) fn copy_sources(scope: &Scope, vendor: Option<&RepoPath>) -> BTreeSet
         .chain(&scope.files);
     let own = all.filter(|path| vendor.is_none_or(|vendor| !path.starts_with(vendor)));
     let mut sources = without_covered(&own.cloned().collect());
+    let mut shared = SharedDirectories::of(sources.iter().filter_map(RepoPath::parent));
     while sources.len() > MOST_SOURCES {
-        let parents = sources.iter().filter_map(RepoPath::parent);
-        let Some(parent) = deepest_shared_directory(parents) else {
+        let Some(parent) = shared.deepest() else {
             break;
         };
+        sources.retain(|path| !path.starts_with(&parent));
+        shared.merge(&parent, parent.parent());
         sources.insert(parent);
-        sources = without_covered(&sources);
     }
     sources
 }
@@ -65,29 +69,81 @@ fn without_covered(sources: &BTreeSet<RepoPath>) -> BTreeSet<RepoPath> {
         .collect()
 }
 
-/// Of the directories at or above these paths, the deepest that holds at least two of them; of several, the one that
-/// holds the most, then the first.
-pub(super) fn deepest_shared_directory(
-    paths: impl IntoIterator<Item = RepoPath>,
-) -> Option<RepoPath> {
-    let mut held: BTreeMap<RepoPath, usize> = BTreeMap::new();
-    for path in paths {
-        let mut above = Some(path);
+/// How directories hold paths, for taking some of them as wholes. Paths may be many, so nothing is counted twice.
+#[derive(Default)]
+pub(super) struct SharedDirectories {
+    /// How many of the paths are at or below a directory.
+    held: BTreeMap<RepoPath, usize>,
+    /// Those that hold several: by depth, then by how many, then the first last.
+    ranked: BTreeSet<(usize, usize, Reverse<RepoPath>)>,
+}
+
+impl SharedDirectories {
+    pub(super) fn of(paths: impl IntoIterator<Item = RepoPath>) -> Self {
+        let mut shared = Self::default();
+        for path in paths {
+            shared.add(Some(path));
+        }
+        shared
+    }
+
+    /// Of the directories at or above the paths, the deepest that holds at least two of them; of several, the one that
+    /// holds the most, then the first.
+    pub(super) fn deepest(&self) -> Option<RepoPath> {
+        let (_, _, Reverse(directory)) = self.ranked.last()?;
+        Some(directory.clone())
+    }
+
+    /// Has one path stand for all at or below a directory.
+    pub(super) fn merge(&mut self, directory: &RepoPath, path: Option<RepoPath>) {
+        let merged = self.held.get(directory).copied().unwrap_or_default();
+        let below: Vec<RepoPath> = if directory.is_root() {
+            self.held.keys().cloned().collect()
+        } else {
+            let from = self.held.range(directory.clone()..);
+            from.map(|(path, _)| path)
+                .take_while(|path| path.as_str().starts_with(directory.as_str()))
+                .filter(|path| path.starts_with(directory))
+                .cloned()
+                .collect()
+        };
+        for path in below {
+            self.set(path, 0);
+        }
+        let mut above = directory.parent();
         while let Some(directory) = above {
             above = directory.parent();
-            *held.entry(directory).or_default() += 1;
+            let held = self.held.get(&directory).copied().unwrap_or_default();
+            self.set(directory, held.saturating_sub(merged));
+        }
+        self.add(path);
+    }
+
+    fn add(&mut self, path: Option<RepoPath>) {
+        let mut above = path;
+        while let Some(directory) = above {
+            above = directory.parent();
+            let held = self.held.get(&directory).copied().unwrap_or_default();
+            self.set(directory, held + 1);
         }
     }
-    held.into_iter()
-        .filter(|(_, count)| *count > 1)
-        .max_by_key(|(directory, count)| {
-            (
-                directory.elements().count(),
-                *count,
-                std::cmp::Reverse(directory.clone()),
-            )
-        })
-        .map(|(directory, _)| directory)
+
+    fn set(&mut self, directory: RepoPath, held: usize) {
+        let depth = directory.elements().count();
+        let before = self.held.get(&directory).copied().unwrap_or_default();
+        let rank = |held| (depth, held, Reverse(directory.clone()));
+        if before > 1 {
+            self.ranked.remove(&rank(before));
+        }
+        if held > 1 {
+            self.ranked.insert(rank(held));
+        }
+        if held > 0 {
+            self.held.insert(directory, held);
+        } else {
+            self.held.remove(&directory);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,5 +194,61 @@ mod tests {
             sources_of(packages, None),
             paths(["cmd/api", "lib", "pkg/deep"])
         );
+    }
+
+    /// What [`SharedDirectories`] keeps count of, counted anew.
+    fn deepest_shared_directory(paths: &BTreeSet<RepoPath>) -> Option<RepoPath> {
+        let mut held: BTreeMap<RepoPath, usize> = BTreeMap::new();
+        for path in paths {
+            let mut above = Some(path.clone());
+            while let Some(directory) = above {
+                above = directory.parent();
+                *held.entry(directory).or_default() += 1;
+            }
+        }
+        let several = held.into_iter().filter(|(_, count)| *count > 1);
+        let deepest = several.max_by_key(|(directory, count)| {
+            (
+                directory.elements().count(),
+                *count,
+                Reverse(directory.clone()),
+            )
+        });
+        deepest.map(|(directory, _)| directory)
+    }
+
+    #[test]
+    fn counts_stay_right_when_directories_become_wholes() {
+        let mut state = 1_u32;
+        let mut next = |most: u32| {
+            state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            (state >> 16) % most
+        };
+        for _ in 0..60 {
+            let mut all = BTreeSet::new();
+            for _ in 0..next(30) {
+                let depth = next(4);
+                let names: Vec<String> = (0..depth)
+                    .map(|_| ["a", "b", "a-b", "a.b"][next(4) as usize].to_owned())
+                    .collect();
+                let text = if names.is_empty() {
+                    ".".to_owned()
+                } else {
+                    names.join("/")
+                };
+                all.insert(RepoPath::new(&text).unwrap());
+            }
+            let mut shared = SharedDirectories::of(all.iter().cloned());
+            loop {
+                let deepest = deepest_shared_directory(&all);
+                assert_eq!(shared.deepest(), deepest, "{all:?}");
+                let Some(directory) = deepest else {
+                    break;
+                };
+                all.retain(|path| !path.starts_with(&directory));
+                all.insert(directory.clone());
+                shared.merge(&directory, Some(directory.clone()));
+            }
+        }
     }
 }

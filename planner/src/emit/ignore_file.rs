@@ -10,7 +10,7 @@
 
 use super::{
     BUILD_FILES, EmitError,
-    copy_sources::{deepest_shared_directory, manifest_sources},
+    copy_sources::{SharedDirectories, manifest_sources},
     dockerfile::{Source, refuse},
     service_build::Scope,
 };
@@ -47,13 +47,18 @@ fn named(scope: &Scope) -> Named {
             .cloned()
             .collect(),
     };
+    let both = named.files.iter().chain(&named.whole);
+    let mut shared = SharedDirectories::of(both.filter_map(RepoPath::parent));
     while named.whole.len() + named.files.len() > MOST_NAMED {
-        let both = named.files.iter().chain(&named.whole);
-        let Some(directory) = deepest_shared_directory(both.filter_map(RepoPath::parent))
-            .filter(|directory| !directory.is_root())
-        else {
+        let Some(directory) = shared.deepest().filter(|directory| !directory.is_root()) else {
             break;
         };
+        // It counts where it stands, once.
+        let place = directory.parent();
+        shared.merge(
+            &directory,
+            place.filter(|_| !named.whole.contains(&directory)),
+        );
         named.files.retain(|path| !path.starts_with(&directory));
         named.whole.retain(|path| !path.starts_with(&directory));
         named.whole.insert(directory);
@@ -76,10 +81,14 @@ pub(super) fn limit_directories(packages: &BTreeSet<RepoPath>, most: usize) -> D
         exact: packages.clone(),
         whole: BTreeSet::new(),
     };
+    let mut shared = SharedDirectories::of(packages.iter().cloned());
     while patterns(&directories) > most {
-        let Some(directory) = next_whole(&directories) else {
+        // A package that has others below it is one of them. Where a single one is left, the root holds it.
+        let root = || (!directories.whole.contains(&RepoPath::root())).then(RepoPath::root);
+        let Some(directory) = shared.deepest().or_else(root) else {
             break;
         };
+        shared.merge(&directory, Some(directory.clone()));
         directories
             .exact
             .retain(|path| !path.starts_with(&directory));
@@ -94,14 +103,6 @@ pub(super) fn limit_directories(packages: &BTreeSet<RepoPath>, most: usize) -> D
 /// A package takes two lines: one for its files, one against what lies below.
 fn patterns(directories: &Directories) -> usize {
     directories.exact.len() * 2 + directories.whole.len()
-}
-
-/// The next directory to take as a whole. A package that has others below it is one too.
-fn next_whole(directories: &Directories) -> Option<RepoPath> {
-    let both = directories.exact.iter().chain(&directories.whole);
-    // A single package is left: the root holds it.
-    deepest_shared_directory(both.cloned())
-        .or_else(|| (!directories.whole.contains(&RepoPath::root())).then(RepoPath::root))
 }
 
 /// The directories of packages, as the ignore file takes them.

@@ -286,7 +286,7 @@ fn no_service_has_more_patterns_than_a_builder_takes() {
     for (name, directory, package) in layouts {
         let mut tree = sound_but([]);
         let mut imports = String::new();
-        for number in 0..500 {
+        for number in 0..2_000 {
             let directory = directory(number);
             imports.push_str(&format!("\t_ \"ex.com/shop/{directory}\"\n"));
             let source = if package.is_empty() {
