@@ -13,6 +13,7 @@ use crate::{
     },
     parse::go_mod::{ModuleVersion, ReplacementTarget},
 };
+use foldhash::HashSet;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
@@ -51,6 +52,8 @@ fn vendored(
     let mut modules = BTreeSet::new();
     let mut facts = BTreeSet::new();
     let mut any = false;
+    // A module has many packages.
+    let mut seen = HashSet::default();
     for package in closure {
         if !package.local.directory.starts_with(&vendor.directory) {
             continue;
@@ -59,6 +62,9 @@ fn vendored(
         let Some(module) = vendor.module_of(&package.import_path) else {
             continue;
         };
+        if !seen.insert(std::ptr::from_ref(module)) {
+            continue;
+        }
         let replacement = module
             .replacement
             .as_ref()

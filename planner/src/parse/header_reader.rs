@@ -193,16 +193,7 @@ impl Reader<'_> {
                             self.next += memchr::memchr2(b'\n', 0, rest).unwrap_or(rest.len());
                             self.read_byte();
                         }
-                        b'*' => {
-                            let mut following = 0;
-                            while (byte != b'*' || following != b'/') && self.failure.is_none() {
-                                if self.at_end {
-                                    self.syntax_error();
-                                }
-                                byte = following;
-                                following = self.read_byte();
-                            }
-                        }
+                        b'*' => self.block_comment(),
                         _ => self.syntax_error(),
                     }
                     byte = self.read_byte();
@@ -212,6 +203,23 @@ impl Reader<'_> {
         }
         self.peek = Some(byte);
         byte
+    }
+
+    /// Straight to the end of the comment, or to a NUL byte.
+    fn block_comment(&mut self) {
+        let rest = &self.source[self.next.min(self.source.len())..];
+        let close = end_of_block_comment(rest);
+        let text = &rest[..close.unwrap_or(rest.len())];
+        if let Some(nul) = memchr::memchr(0, text) {
+            self.next += nul;
+            self.read_byte();
+        } else if close.is_some() {
+            self.next += text.len() + 2;
+        } else {
+            self.next += text.len();
+            self.at_end = true;
+            self.syntax_error();
+        }
     }
 
     fn next_byte(&mut self) -> u8 {
@@ -292,6 +300,14 @@ impl Reader<'_> {
         }
         self.string();
     }
+}
+
+/// Where `*/` stands in the text of a comment, if it is closed.
+pub(crate) fn end_of_block_comment(text: &[u8]) -> Option<usize> {
+    // A slash is rarer than an asterisk in a comment.
+    memchr::memchr_iter(b'/', text)
+        .filter_map(|slash| slash.checked_sub(1))
+        .find(|before| text[*before] == b'*')
 }
 
 fn is_identifier(byte: u8) -> bool {

@@ -9,7 +9,7 @@
 //! Known gaps: **`//line` comments in a header are not followed**; they could detach a cgo preamble.
 
 use super::{CgoPreamble, GoFile, HeaderState, cgo};
-use crate::parse::header_reader::Header;
+use crate::parse::header_reader::{Header, end_of_block_comment};
 use crate::{
     diagnostic::{Code, Fault, Located, Position, Severity},
     parse::go_string::unquote,
@@ -591,27 +591,21 @@ impl<'source> Parser<'source> {
     }
 
     fn block_comment(&mut self) -> Token {
-        self.next += 1;
+        let start = self.next + 1;
+        let rest = self.source.get(start..).unwrap_or_default();
+        let close = end_of_block_comment(rest);
+        let text = &rest[..close.unwrap_or(rest.len())];
         let mut line_end = None;
-        loop {
-            match self.byte(self.next) {
-                None => {
-                    self.fault("a comment is not closed");
-                    break;
-                }
-                Some(b'*') if self.byte(self.next + 1) == Some(b'/') => {
-                    self.next += 2;
-                    break;
-                }
-                Some(byte) => {
-                    if byte == b'\n' {
-                        line_end.get_or_insert(self.place(self.next));
-                        self.line += 1;
-                        self.line_start = self.next + 1;
-                    }
-                    self.next += 1;
-                }
-            }
+        for newline in memchr::memchr_iter(b'\n', text) {
+            line_end.get_or_insert(self.place(start + newline));
+            self.line += 1;
+            self.line_start = start + newline + 1;
+        }
+        self.next = start + text.len();
+        if close.is_some() {
+            self.next += 2;
+        } else {
+            self.fault("a comment is not closed");
         }
         // A comment over several lines ends a statement as a line end does.
         if self.inserts_semicolon && line_end.is_some() {

@@ -324,6 +324,13 @@ fn read(state: &WorkTreeState, path: &BStr, kind: FoundKind) -> Option<Vec<u8>> 
 
 /// Whether a path of the index stays in the work tree.
 fn is_clean(path: &BStr) -> bool {
+    // Only an element that is empty or begins with a dot is in question, which nearly no path has.
+    let in_question = |byte: Option<&u8>| matches!(byte, None | Some(b'.' | b'/'));
+    let any_in_question = in_question(path.first())
+        || memchr::memchr_iter(b'/', path).any(|slash| in_question(path.get(slash + 1)));
+    if !any_in_question {
+        return true;
+    }
     path.split_str("/")
         .all(|element| !element.is_empty() && element != b"." && element != b"..")
 }
