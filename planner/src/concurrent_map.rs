@@ -21,6 +21,12 @@ pub(crate) struct ConcurrentMap<Key, Value> {
     shards: Vec<RwLock<HashMap<Key, Value, RandomState>>>,
 }
 
+impl<Key: Hash + Eq, Value: Clone> Default for ConcurrentMap<Key, Value> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<Key: Hash + Eq, Value: Clone> ConcurrentMap<Key, Value> {
     pub(crate) fn new() -> Self {
         Self {

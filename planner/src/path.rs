@@ -5,7 +5,7 @@
 //! anything that is not UTF-8: what can't be such a path is an error at the door where it came in.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{cell::RefCell, fmt, sync::Arc};
+use std::{borrow::Borrow, cell::RefCell, fmt, sync::Arc};
 
 /// A path relative to the root of a source tree: UTF-8, separated by `/`, without `.`, `..` and empty
 /// elements. The root itself is the empty path; it is shown as `.`.
@@ -150,6 +150,12 @@ impl RepoPath {
         }
     }
 
+    /// Where the text stands in memory. Clones share it, so that equal addresses mean equal paths.
+    #[cfg(feature = "git")]
+    pub(crate) fn address(&self) -> *const u8 {
+        self.0.as_ptr()
+    }
+
     /// The path as written in output: `.` for the root.
     pub fn as_str(&self) -> &str {
         if self.is_root() { "." } else { &self.0 }
@@ -157,6 +163,13 @@ impl RepoPath {
 
     /// The path to hand to a file system or a git tree: empty for the root.
     pub fn as_tree_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// As [`as_tree_str`](RepoPath::as_tree_str), so that maps of paths answer to plain texts.
+impl Borrow<str> for RepoPath {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -33,7 +33,7 @@ use crate::{
     hash::{ImageKeys, ServiceTag},
     inputs::ImageInputs,
     path::RepoPath,
-    sources::{RememberedTexts, Sources},
+    sources::{RememberedTexts, Sources, SourcesParts},
     target::{BuildTag, Cgo, Platform},
     tree::{SourceTree, TreeError},
 };
@@ -142,8 +142,16 @@ pub struct Plan {
     unseen: Vec<(RepoPath, Code)>,
     /// The inputs behind links: where each really is, and the links on the way.
     behind_links: BTreeMap<RepoPath, Vec<RepoPath>>,
-    /// What it rests on, where that was to be kept.
-    foundations: Option<Arc<Foundations>>,
+    grounds: Grounds,
+}
+
+/// What a plan was told by its tree. It goes with the plan, since freeing it takes as long as a stage.
+#[derive(Debug, Clone)]
+enum Grounds {
+    /// As it was asked.
+    Asked(Arc<SourcesParts>),
+    /// So that the plan can follow changes; nothing when these were taken.
+    Kept(Option<Arc<Foundations>>),
 }
 
 /// A module of the tree.
@@ -220,7 +228,9 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
         }
     });
     note_linked_manifests(&sources, &images);
-    let mut plan = Plan {
+    let behind_links = sources.behind_links();
+    let parts = sources.into_parts(tree.take_asked());
+    Ok(Plan {
         images,
         removed: Vec::new(),
         registry: None,
@@ -242,15 +252,12 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
             .iter()
             .filter_map(unseen_directory)
             .collect(),
-        behind_links: sources.behind_links(),
-        foundations: None,
-    };
-    if options.foundations == FoundationsKept::Yes {
-        let mut parts = sources.into_parts();
-        parts.others.extend(tree.into_asked());
-        plan.foundations = Some(Arc::new(Foundations::of(parts)));
-    }
-    Ok(plan)
+        behind_links,
+        grounds: match options.foundations {
+            FoundationsKept::Yes => Grounds::Kept(Some(Arc::new(Foundations::of(parts)))),
+            FoundationsKept::No => Grounds::Asked(Arc::new(parts)),
+        },
+    })
 }
 
 /// Notes which manifests stand behind links: a build needs the links too.
@@ -272,7 +279,25 @@ fn note_linked_manifests(sources: &Sources<'_>, images: &[PlannedImage]) {
 impl Plan {
     /// What this plan rests on, where the options asked for it; once.
     pub fn take_foundations(&mut self) -> Option<Foundations> {
-        Arc::try_unwrap(self.foundations.take()?).ok()
+        match &mut self.grounds {
+            Grounds::Asked(_) => None,
+            Grounds::Kept(foundations) => Arc::try_unwrap(foundations.take()?).ok(),
+        }
+    }
+
+    /// Whether a directory, by its path without links, was listed and has no entry of that name.
+    #[cfg(feature = "git")]
+    fn lists_without(&self, directory: &RepoPath, name: &str) -> bool {
+        match &self.grounds {
+            Grounds::Asked(parts) => {
+                let listing = parts.listings.get(directory).and_then(Result::ok);
+                listing.is_some_and(|listing| listing.entry(name).is_none())
+            }
+            Grounds::Kept(foundations) => foundations
+                .as_ref()
+                .and_then(|foundations| foundations.listing(directory))
+                .is_some_and(|listing| listing.entry(name).is_none()),
+        }
     }
 
     /// Adds findings of others, such as what git knows of the inputs. They never change a key.

@@ -16,17 +16,18 @@ use crate::{
     },
     path::RepoPath,
     tree::{
-        ContentDigest, ContentIdentity, Entry, ReadLimit, SourceTree, TreeError, TreeErrorKind,
-        view::{Directory, LinkHop, TreeView},
+        ContentDigest, ContentIdentity, Entry, LARGEST_HELD, ReadLimit, SourceTree, TreeError,
+        TreeErrorKind,
+        view::{Directory, LinkHop, Listings, TreeView},
     },
 };
-use foldhash::HashMap;
 use rayon::prelude::*;
 use saved::{Facts, SavedContents};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
     collections::BTreeMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::LocalKey,
 };
@@ -36,10 +37,6 @@ pub(crate) use texts::RememberedTexts;
 /// As much of a test file as nearly always holds its package clause and imports.
 const TEST_FILE_PREFIX: usize = 4 * 1024;
 
-/// Files up to this length are held in memory and read whole. Of a longer Go file the header alone is: no person wrote
-/// it, and a repository must not choose how much memory its planner takes.
-pub(crate) const LARGEST_HELD: usize = 64 * 1024 * 1024;
-
 /// The content of a file.
 enum Content<'buffer> {
     Whole(&'buffer [u8]),
@@ -47,8 +44,8 @@ enum Content<'buffer> {
     Start(&'buffer [u8]),
 }
 
-/// Longer than nearly every Go file, so that most threads need one buffer each.
-const SMALLEST_BUFFER: usize = 64 * 1024;
+/// Longer than nearly every Go file, and than the pieces in which a tree reads the others: one buffer a thread is enough.
+const SMALLEST_BUFFER: usize = 128 * 1024;
 
 /// A buffer that grew beyond this is given back: one long file should not cost its length until the end.
 const LARGEST_BUFFER: usize = 4 * 1024 * 1024;
@@ -298,14 +295,23 @@ pub(crate) struct Sources<'tree> {
 
 /// Everything that was asked of a tree, with the answers.
 pub(crate) struct SourcesParts {
-    /// By path without links.
-    pub(crate) listings: Vec<(RepoPath, Result<Arc<Directory>, TreeError>)>,
-    pub(crate) go_files: HashMap<RepoPath, Result<GoSource, TreeError>>,
-    pub(crate) test_files: HashMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
-    pub(crate) other_files: HashMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
-    pub(crate) digests: HashMap<RepoPath, Result<ContentDigest, TreeError>>,
+    pub(crate) listings: Listings,
+    pub(crate) go_files: ConcurrentMap<RepoPath, Result<GoSource, TreeError>>,
+    pub(crate) test_files: ConcurrentMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
+    pub(crate) other_files: ConcurrentMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
+    pub(crate) digests: ConcurrentMap<RepoPath, Result<ContentDigest, TreeError>>,
+    /// The files that were read by another path than their own.
+    pub(crate) behind: ConcurrentMap<RepoPath, ()>,
     /// The paths of which anything else was asked.
     pub(crate) others: Vec<RepoPath>,
+}
+
+impl fmt::Debug for SourcesParts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SourcesParts")
+            .finish_non_exhaustive()
+    }
 }
 
 /// A C, assembler or similar file: its digest, its build constraint, and what it includes.
@@ -331,15 +337,16 @@ impl<'tree> Sources<'tree> {
         }
     }
 
-    /// What was asked through this.
-    pub(crate) fn into_parts(self) -> SourcesParts {
+    /// What was asked through this, and `others` in another way.
+    pub(crate) fn into_parts(self, others: Vec<RepoPath>) -> SourcesParts {
         SourcesParts {
             listings: self.view.into_listings(),
-            go_files: self.go_files.into_map(),
-            test_files: self.test_files.into_map(),
-            other_files: self.other_files.into_map(),
-            digests: self.digests.into_map(),
-            others: self.behind.into_map().into_keys().collect(),
+            go_files: self.go_files,
+            test_files: self.test_files,
+            other_files: self.other_files,
+            digests: self.digests,
+            behind: self.behind,
+            others,
         }
     }
 
@@ -371,31 +378,47 @@ impl<'tree> Sources<'tree> {
         if let Some(source) = self.memory.go_source(self.name_of(real).as_ref()) {
             return Ok(source);
         }
-        self.with_content(real, |content| {
-            let (digest, content) = match content {
-                Content::Whole(content) => (ContentDigest::of(content), content),
-                Content::Start(start) => {
-                    // The patterns of `//go:embed` may stand anywhere in the file.
-                    let is_enough = parse_header_within(start).is_some_and(|header| {
-                        !header.imports.iter().any(|import| import.value == "embed")
-                    });
-                    if !is_enough {
-                        return Err(too_large(real));
-                    }
-                    (self.view.tree().digest(real)?, start)
+        let read = with_buffer(&CONTENT_BUFFER, SMALLEST_BUFFER, |content| {
+            Ok(match self.view.tree().read_start(real, content)? {
+                None => {
+                    let digest = ContentDigest::of(content);
+                    self.parsed(real, digest, || Some(parse_go_file(content)))
                 }
-            };
-            self.learn(real, Learned::Digest(digest));
-            let file = match self.memory.0.parsed.get(&digest) {
-                Some(file) => file,
-                None => self
-                    .memory
-                    .0
-                    .parsed
-                    .insert_first(digest, Arc::new(parse_go_file(content))),
-            };
-            Ok(GoSource { digest, file })
-        })
+                Some(digest) => self.parsed(real, digest, || parse_start(content)),
+            })
+        })?;
+        match read {
+            Some(source) => Ok(source),
+            None => self.with_content(real, |content| {
+                let source = match content {
+                    Content::Whole(content) => {
+                        let digest = ContentDigest::of(content);
+                        self.parsed(real, digest, || Some(parse_go_file(content)))
+                    }
+                    Content::Start(start) => {
+                        let digest = self.view.tree().digest(real)?;
+                        self.parsed(real, digest, || parse_start(start))
+                    }
+                };
+                source.ok_or_else(|| too_large(real))
+            }),
+        }
+    }
+
+    /// What is known of a content, or what parsing it says; nothing where that needs more of it.
+    fn parsed(
+        &self,
+        real: &RepoPath,
+        digest: ContentDigest,
+        parse: impl FnOnce() -> Option<GoFile>,
+    ) -> Option<GoSource> {
+        let parsed = &self.memory.0.parsed;
+        let file = match parsed.get(&digest) {
+            Some(file) => file,
+            None => parsed.insert_first(digest, Arc::new(parse()?)),
+        };
+        self.learn(real, Learned::Digest(digest));
+        Some(GoSource { digest, file })
     }
 
     fn name_of(&self, real: &RepoPath) -> Option<ContentIdentity> {
@@ -551,6 +574,13 @@ impl<'tree> Sources<'tree> {
             .map(|hop| (hop.link.as_str(), hop.target.as_str()));
         Ok(linked_digest(hops, content))
     }
+}
+
+/// Reads a Go file in its beginning; nothing where more of it may say something to the build.
+fn parse_start(start: &[u8]) -> Option<GoFile> {
+    // The patterns of `//go:embed` may stand anywhere in the file.
+    let embeds = |file: &GoFile| file.imports.iter().any(|import| import.value == "embed");
+    parse_header_within(start).filter(|file| !embeds(file))
 }
 
 /// Reads what matters in a file that is not Go.

@@ -58,6 +58,24 @@ pub trait SourceTree: Send + Sync {
     /// [`TreeErrorKind::NotALink`] for anything else, [`TreeErrorKind::NotUtf8`] for other bytes.
     fn read_link(&self, link: &RepoPath) -> Result<String, TreeError>;
 
+    /// Reads a file as [`read_into`](Self::read_into) does. Of one that is too long to be held, or to be worth it, a tree
+    /// may read the beginning alone, and then yields the digest of the whole.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn read_start(
+        &self,
+        file: &RepoPath,
+        content: &mut Vec<u8>,
+    ) -> Result<Option<ContentDigest>, TreeError> {
+        self.read_into(file, ReadLimit::Bytes(LARGEST_HELD + 1), content)?;
+        if content.len() <= LARGEST_HELD {
+            Ok(None)
+        } else {
+            self.digest(file).map(Some)
+        }
+    }
+
     /// Whether a regular file may be executed. Counts for assets only.
     ///
     /// # Errors
@@ -77,6 +95,10 @@ pub trait SourceTree: Send + Sync {
         self.content_identity(file)
     }
 }
+
+/// Files up to this length are held in memory and read whole. Of a longer Go file the header alone is: no person wrote
+/// it, and a repository must not choose how much memory its planner takes.
+pub(crate) const LARGEST_HELD: usize = 64 * 1024 * 1024;
 
 /// How much of a file to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

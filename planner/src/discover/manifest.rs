@@ -10,8 +10,8 @@ use crate::{
         go_sum::{ModuleSum, SumSubject, parse_go_sum},
     },
     path::RepoPath,
-    sources::{LARGEST_HELD, too_large},
-    tree::{EntryKind, ReadLimit, TreeError, TreeErrorKind, view::TreeView},
+    sources::too_large,
+    tree::{EntryKind, LARGEST_HELD, ReadLimit, TreeError, TreeErrorKind, view::TreeView},
 };
 use foldhash::HashMap;
 use std::sync::OnceLock;

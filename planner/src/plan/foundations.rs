@@ -12,8 +12,11 @@ use crate::{
     hash::{DependencyKeys, image_keys_with},
     parse::go_file::{GoFile, parse_go_file, parse_header},
     path::RepoPath,
-    sources::{GoSource, LARGEST_HELD, OtherSource, SourcesParts, scan_other},
-    tree::{ContentDigest, EntryKind, Listing, ReadLimit, SourceTree, TreeError, view::Directory},
+    sources::{GoSource, OtherSource, SourcesParts, scan_other},
+    tree::{
+        ContentDigest, EntryKind, LARGEST_HELD, Listing, ReadLimit, SourceTree, TreeError,
+        view::Directory,
+    },
 };
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 use std::sync::Arc;
@@ -82,8 +85,9 @@ struct Lost;
 impl Foundations {
     pub(super) fn of(parts: SourcesParts) -> Self {
         let mut others: HashSet<RepoPath> = parts.others.into_iter().collect();
-        let mut listings = HashMap::with_capacity(parts.listings.len());
-        for (path, listed) in parts.listings {
+        others.extend(parts.behind.into_map().into_keys());
+        let mut listings = HashMap::new();
+        for (path, listed) in parts.listings.into_all() {
             match listed {
                 Ok(directory) => {
                     listings.insert(path, directory);
@@ -95,12 +99,17 @@ impl Foundations {
         }
         Self {
             listings,
-            go_files: parts.go_files,
-            test_files: parts.test_files,
-            other_files: parts.other_files,
-            digests: parts.digests,
+            go_files: parts.go_files.into_map(),
+            test_files: parts.test_files.into_map(),
+            other_files: parts.other_files.into_map(),
+            digests: parts.digests.into_map(),
             others,
         }
+    }
+
+    /// A directory as it was listed, by its path without links.
+    pub(super) fn listing(&self, real: &RepoPath) -> Option<&Directory> {
+        self.listings.get(real).map(|listing| &**listing)
     }
 
     /// Brings a plan up to date. `changed` must hold every path in the tree that may have changed since the plan was made

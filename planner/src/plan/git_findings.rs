@@ -15,11 +15,12 @@ use crate::{
     tree::{
         ReadLimit, SourceTree as _,
         git::{
-            CheckoutFilter, GitTree, LONGEST_POINTER, StagedFile, WorkTreeState, is_lfs_pointer,
+            CheckoutFilter, GitTree, LONGEST_POINTER, StagedFile, Tracking, WorkTreeState,
+            is_lfs_pointer,
         },
     },
 };
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Adds to a plan of a commit which of its inputs are Git LFS pointers. `tree` is the tree that was planned.
@@ -59,17 +60,22 @@ pub fn inspect_commit(tree: &GitTree, plan: &mut Plan) {
 /// Adds to a plan of a directory what git knows of its inputs. `state` must be of the root that was planned.
 pub fn inspect_work_tree(state: &WorkTreeState, plan: &mut Plan) {
     let mut findings = InputFindings::about(plan);
-    let paths = findings.paths();
-    let mut tracked = Vec::new();
-    for path in &paths {
-        if state.is_tracked(path) {
-            tracked.push(path.clone());
-        } else {
+    let inputs = findings.inputs();
+    let paths: Vec<&RepoPath> = inputs.iter().map(|(path, _)| *path).collect();
+    let tracking = state.tracking_of(&paths);
+    let mut tracked = Vec::with_capacity(paths.len());
+    for (path, tracking) in paths.iter().zip(&tracking) {
+        if matches!(tracking, Tracking::Untracked) {
             let message = "git does not track this input, so a fresh clone would not build the same; commit it or remove it";
             findings.report(Code::UntrackedInput, message.to_owned(), path);
+        } else {
+            tracked.push(*path);
         }
     }
-    let filters: BTreeMap<RepoPath, CheckoutFilter> = match state.checkout_filters(&tracked) {
+    let has_none = |directory: &RepoPath| plan.lists_without(directory, ".gitattributes");
+    let filters: BTreeMap<&RepoPath, CheckoutFilter> = match state
+        .checkout_filters_where(&tracked, &has_none)
+    {
         // One finding a file, of its first conversion: the last one that is put in stays.
         Ok(filtered) => filtered.into_iter().rev().collect(),
         Err(error) => {
@@ -80,7 +86,7 @@ pub fn inspect_work_tree(state: &WorkTreeState, plan: &mut Plan) {
             BTreeMap::new()
         }
     };
-    for (path, conversion) in conversions(state, &paths, &filters) {
+    for (path, conversion) in conversions(state, &inputs, &tracking, &filters) {
         match conversion {
             Conversion::LfsPointer => {
                 let message =
@@ -124,8 +130,9 @@ pub fn findings_stay(state: &WorkTreeState, plan: &Plan, edited: &[RepoPath]) ->
 /// The inputs whose bytes on disk are not what the build should see, or not the commit's.
 fn conversions<'a>(
     state: &WorkTreeState,
-    paths: &'a [RepoPath],
-    filters: &'a BTreeMap<RepoPath, CheckoutFilter>,
+    inputs: &[(&'a RepoPath, Reading)],
+    tracking: &[Tracking<'_>],
+    filters: &'a BTreeMap<&RepoPath, CheckoutFilter>,
 ) -> Vec<(&'a RepoPath, Conversion<'a>)> {
     // Files of submodules stand below the same root.
     let Ok(disk) = state.root_on_disk() else {
@@ -141,25 +148,35 @@ fn conversions<'a>(
             .as_ref()
             .is_none_or(|changed| changed.contains(path.as_tree_str()))
     };
-    paths
-        .par_iter()
-        .filter_map(|path| {
-            let staged = state.staged_file(path);
-            let filter = filters.get(path);
-            let limit = if filter.is_some() {
-                ReadLimit::Whole
-            } else if is_changed(path) || staged.as_ref().is_none_or(may_be_pointer) {
-                // One byte more than a pointer has tells it from a longer file.
-                ReadLimit::Bytes(LONGEST_POINTER + 1)
-            } else {
-                return None;
-            };
+    let looked_at: Vec<(&RepoPath, &Tracking<'_>, ReadLimit)> = inputs
+        .iter()
+        .zip(tracking)
+        .filter_map(|((path, reading), tracking)| {
+            if filters.contains_key(path) {
+                return Some((*path, tracking, ReadLimit::Whole));
+            }
+            let may_be_pointer = *reading == Reading::Unparsed
+                && (is_changed(path)
+                    || match tracking {
+                        Tracking::Staged(staged) => may_be_pointer(staged),
+                        Tracking::Tracked | Tracking::Untracked => true,
+                    });
+            // One byte more than a pointer has tells it from a longer file.
+            may_be_pointer.then_some((*path, tracking, ReadLimit::Bytes(LONGEST_POINTER + 1)))
+        })
+        .collect();
+    looked_at
+        .into_par_iter()
+        .filter_map(|(path, tracking, limit)| {
             let content = disk.read(path, limit).ok()?;
             if is_lfs_pointer(&content) {
                 return Some((path, Conversion::LfsPointer));
             }
-            let filter = filter?;
-            let same = staged.is_some_and(|staged| staged.holds(&content));
+            let filter = filters.get(path)?;
+            let same = match tracking {
+                Tracking::Staged(staged) => staged.holds(&content),
+                Tracking::Tracked | Tracking::Untracked => false,
+            };
             (!same).then_some((path, Conversion::Converted(filter)))
         })
         .collect()
@@ -170,6 +187,14 @@ fn may_be_pointer(staged: &StagedFile<'_>) -> bool {
     staged.length().is_none_or(|length| {
         usize::try_from(length).is_ok_and(|length| length > 0 && length <= LONGEST_POINTER)
     })
+}
+
+/// How the plan has read an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As Go, without a fault: so it is no pointer.
+    Go,
+    Unparsed,
 }
 
 enum Conversion<'a> {
@@ -198,15 +223,26 @@ impl<'plan> InputFindings<'plan> {
     }
 
     /// The files that enter a key by their bytes, sorted.
-    fn paths(&self) -> Vec<RepoPath> {
-        let files = self.images.iter().flat_map(|image| &image.inputs.files);
-        let paths: foldhash::HashSet<&RepoPath> = files
-            .filter(|file| file.kind != FileKind::Manifest)
-            .map(|file| &file.path)
-            .collect();
-        let mut paths: Vec<RepoPath> = paths.into_iter().cloned().collect();
-        paths.sort_unstable();
-        paths
+    fn inputs(&self) -> Vec<(&'plan RepoPath, Reading)> {
+        let mut seen = foldhash::HashSet::default();
+        let mut inputs = Vec::new();
+        for image in self.images {
+            let is_whole = image.keys.is_some();
+            for file in &image.inputs.files {
+                // Images share the paths of the packages that they share.
+                if file.kind != FileKind::Manifest && seen.insert(file.path.address()) {
+                    let reading = match file.kind {
+                        FileKind::Go | FileKind::Cgo if is_whole => Reading::Go,
+                        _ => Reading::Unparsed,
+                    };
+                    inputs.push((&file.path, reading));
+                }
+            }
+        }
+        // Each image's files are sorted already, of which only a stable sort makes use.
+        inputs.sort_by_key(|(path, _)| *path);
+        inputs.dedup_by_key(|(path, _)| *path);
+        inputs
     }
 
     /// The services whose keys a file enters by its bytes.

@@ -8,7 +8,7 @@ use crate::{
     path::RepoPath,
     tree::{ContentDigest, ContentIdentity, FileMode, Listing, ReadLimit, SourceTree, TreeError},
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Texts up to this length are remembered.
 const LONGEST_TEXT: usize = 1024 * 1024;
@@ -33,10 +33,8 @@ impl<'tree> RememberedTexts<'tree> {
     }
 
     /// The paths of what was read as a text, of links, and of files whose mode was asked.
-    pub(crate) fn into_asked(self) -> Vec<RepoPath> {
-        self.asked
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn take_asked(&self) -> Vec<RepoPath> {
+        std::mem::take(&mut *lock(&self.asked))
     }
 
     fn note(&self, path: &RepoPath) {
@@ -76,6 +74,14 @@ impl SourceTree for RememberedTexts<'_> {
         content: &mut Vec<u8>,
     ) -> Result<(), TreeError> {
         self.tree.read_into(file, limit, content)
+    }
+
+    fn read_start(
+        &self,
+        file: &RepoPath,
+        content: &mut Vec<u8>,
+    ) -> Result<Option<ContentDigest>, TreeError> {
+        self.tree.read_start(file, content)
     }
 
     fn digest(&self, file: &RepoPath) -> Result<ContentDigest, TreeError> {

@@ -20,6 +20,7 @@ mod system;
 use super::{ContentDigest, FileMode, Listing, ReadLimit, SourceTree, TreeError, TreeErrorKind};
 use crate::path::RepoPath;
 use camino::{Utf8Path, Utf8PathBuf};
+use std::io::Read as _;
 
 /// A source tree in a directory.
 #[derive(Debug)]
@@ -77,6 +78,17 @@ impl SourceTree for DiskTree {
         self.system
             .open_file(file)
             .and_then(|(mut opened, length)| read_limited(&mut opened, length, limit, content))
+            .map_err(|kind| TreeError::new(file, kind))
+    }
+
+    fn read_start(
+        &self,
+        file: &RepoPath,
+        content: &mut Vec<u8>,
+    ) -> Result<Option<ContentDigest>, TreeError> {
+        self.system
+            .open_file(file)
+            .and_then(|(mut opened, length)| read_pieces(&mut opened, length, content))
             .map_err(|kind| TreeError::new(file, kind))
     }
 
@@ -155,6 +167,43 @@ fn read_limited(
         }
     }
     Ok(())
+}
+
+/// The pieces in which a long file is read: they are hashed while they are in the processor's cache.
+const PIECE: usize = 64 * 1024;
+
+/// Reads a file whole, or the first piece of a long one, with the digest of all its pieces.
+fn read_pieces(
+    file: &mut std::fs::File,
+    length: u64,
+    content: &mut Vec<u8>,
+) -> Result<Option<ContentDigest>, TreeErrorKind> {
+    if length <= 2 * PIECE as u64 {
+        read_limited(file, length, ReadLimit::Whole, content)?;
+        return Ok(None);
+    }
+    let mut hasher = blake3::Hasher::new();
+    content.clear();
+    read_piece(file, content)?;
+    hasher.update(content);
+    while content.len() >= PIECE {
+        // The other pieces are read behind the first one.
+        content.truncate(PIECE);
+        if read_piece(file, content)? == 0 {
+            return Ok(Some(ContentDigest(*hasher.finalize().as_bytes())));
+        }
+        hasher.update(&content[PIECE..]);
+    }
+    // It was cut off since it was measured.
+    Ok(None)
+}
+
+/// Reads the next piece behind what is there, and nothing of the one after it.
+fn read_piece(file: &std::fs::File, content: &mut Vec<u8>) -> Result<usize, TreeErrorKind> {
+    content.reserve(PIECE);
+    file.take(PIECE as u64)
+        .read_to_end(content)
+        .map_err(|error| system_error(&error))
 }
 
 /// What the system said, in the tree's terms.

@@ -36,5 +36,5 @@ pub use repository::{CommitId, MergeBaseError, Repository, RepositoryError, Revi
 pub use status::{Change, ChangeKind};
 pub use tracked_files::TrackedFiles;
 pub use tree::GitTree;
-pub(crate) use work_tree::StagedFile;
+pub(crate) use work_tree::{StagedFile, Tracking};
 pub use work_tree::{WorkTreeError, WorkTreeState};

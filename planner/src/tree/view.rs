@@ -83,16 +83,20 @@ pub struct Walk {
 
 type Listed = Arc<OnceLock<Result<Arc<Directory>, TreeError>>>;
 
+/// Directories that were listed, by their path without links.
+pub(crate) struct Listings {
+    hasher: RandomState,
+    shards: [RwLock<HashMap<RepoPath, Listed, RandomState>>; SHARDS],
+}
+
 /// A cached, link-following view of a tree, for many threads at once.
 ///
 /// What it has once seen it does not ask again: for a directory that is being edited, make a new view.
 pub struct TreeView<'t> {
     tree: &'t dyn SourceTree,
-    hasher: RandomState,
-    /// Directories by their path without links.
-    listed: [RwLock<HashMap<RepoPath, Listed, RandomState>>; SHARDS],
+    listings: Listings,
     /// Directories by a path that passes links. Filled outside of any lock, since resolving one may
-    /// need another; listing happens in `listed` alone.
+    /// need another; listing happens in `listings` alone.
     linked: RwLock<HashMap<RepoPath, Option<Arc<Directory>>, RandomState>>,
 }
 
@@ -107,8 +111,10 @@ impl<'t> TreeView<'t> {
     pub fn new(tree: &'t dyn SourceTree) -> Self {
         Self {
             tree,
-            hasher: RandomState::default(),
-            listed: std::array::from_fn(|_| RwLock::default()),
+            listings: Listings {
+                hasher: RandomState::default(),
+                shards: std::array::from_fn(|_| RwLock::default()),
+            },
             linked: RwLock::default(),
         }
     }
@@ -142,13 +148,9 @@ impl<'t> TreeView<'t> {
         }
     }
 
-    /// Every directory that was listed, by its path without links, in no order.
-    pub(crate) fn into_listings(self) -> Vec<(RepoPath, Result<Arc<Directory>, TreeError>)> {
-        let shards = self.listed.into_iter();
-        shards
-            .flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .filter_map(|(path, listed)| Some((path, listed.get()?.clone())))
-            .collect()
+    /// Every directory that was listed.
+    pub(crate) fn into_listings(self) -> Listings {
+        self.listings
     }
 
     /// The directory at this path, through links where there are any; nothing when nothing is there
@@ -352,14 +354,9 @@ impl<'t> TreeView<'t> {
 
     /// What is already known of a path.
     fn known(&self, path: &RepoPath) -> Option<Result<Option<Arc<Directory>>, TreeError>> {
-        let shard = self
-            .shard(path)
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(result) = shard.get(path).and_then(|listed| listed.get()) {
-            return Some(result.clone().map(Some));
+        if let Some(result) = self.listings.get(path) {
+            return Some(result.map(Some));
         }
-        drop(shard);
         let linked = self.linked.read().unwrap_or_else(PoisonError::into_inner);
         linked.get(path).map(|directory| Ok(directory.clone()))
     }
@@ -412,7 +409,7 @@ impl<'t> TreeView<'t> {
     /// The directory at a path without links. It asks the tree only, never this view, so that no two
     /// threads can wait for each other.
     fn list_real(&self, real: &RepoPath) -> Result<Arc<Directory>, TreeError> {
-        let shard = self.shard(real);
+        let shard = self.listings.shard(real);
         let known = shard
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -530,11 +527,32 @@ impl<'t> TreeView<'t> {
             }),
         }
     }
+}
+
+impl Listings {
+    /// What listing a directory said; nothing where it was not listed.
+    pub(crate) fn get(&self, real: &RepoPath) -> Option<Result<Arc<Directory>, TreeError>> {
+        let shard = self
+            .shard(real)
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.get(real).and_then(|listed| listed.get()).cloned()
+    }
+
+    /// All, in no order.
+    pub(crate) fn into_all(
+        self,
+    ) -> impl Iterator<Item = (RepoPath, Result<Arc<Directory>, TreeError>)> {
+        let shards = self.shards.into_iter();
+        shards
+            .flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .filter_map(|(path, listed)| Some((path, listed.get()?.clone())))
+    }
 
     fn shard(&self, path: &RepoPath) -> &RwLock<HashMap<RepoPath, Listed, RandomState>> {
         let hash = self.hasher.hash_one(path);
         // The high bits, since the map itself uses the low ones.
-        &self.listed[(hash >> 59) as usize % SHARDS]
+        &self.shards[(hash >> 59) as usize % SHARDS]
     }
 }
 

@@ -4,7 +4,11 @@ use crate::rendering::{SOUND, render};
 use camino::Utf8Path;
 use rebake_planner::{
     path::RepoPath,
-    tree::{ContentDigest, FileMode, Listing, ReadLimit, SourceTree, TreeError, disk::DiskTree},
+    plan::{PlanOptions, plan},
+    tree::{
+        ContentDigest, FileMode, Listing, ReadLimit, SourceTree, TreeError, disk::DiskTree,
+        memory::MemoryTree,
+    },
 };
 use std::{
     ffi::OsStr,
@@ -190,6 +194,34 @@ impl SourceTree for Watched {
 
     fn mode(&self, file: &RepoPath) -> Result<FileMode, TreeError> {
         self.tree.mode(file)
+    }
+}
+
+#[test]
+fn a_long_go_file_says_the_same_from_disk_as_from_memory() {
+    let filler = "// A line that says nothing.\n".repeat(10_000);
+    let contents = [
+        format!("package lib\n\nimport _ \"fmt\"\n\n{filler}"),
+        format!("{filler}\npackage lib\n\nimport _ \"fmt\"\n"),
+        format!("package lib\n\nimport _ \"embed\"\n\n{filler}\n//go:embed data\nvar x string\n"),
+        format!("package lib\n\nimport (\n{filler}"),
+    ];
+    for content in contents {
+        let place = sound();
+        let mut memory = MemoryTree::new();
+        let added = [("lib/long.go", content.as_str()), ("lib/data", "data")];
+        for (path, content) in added {
+            write(place.path(), path, content);
+        }
+        for (path, content) in SOUND.iter().chain(&added) {
+            memory = memory.with_file(path, *content).expect("a clean path");
+        }
+        let of = |tree: &dyn SourceTree| {
+            let plan = plan(tree, &PlanOptions::new()).expect("a plan");
+            let image = plan.images.into_iter().next().expect("one image");
+            (image.inputs, image.keys, plan.diagnostics)
+        };
+        assert_eq!(of(&open(place.path())), of(&memory), "{}", &content[..40]);
     }
 }
 

@@ -152,3 +152,36 @@ fn the_owners_bit_alone_makes_a_file_executable() {
         }
     }
 }
+
+#[test]
+fn a_long_file_has_the_digest_of_all_its_pieces() {
+    let (_guard, root) = directory();
+    let whole: Vec<u8> = (0..7 * PIECE).map(|place| (place % 251) as u8).collect();
+    for length in [
+        0,
+        1,
+        PIECE,
+        2 * PIECE,
+        2 * PIECE + 1,
+        5 * PIECE,
+        6 * PIECE + 7,
+    ] {
+        let expected = &whole[..length];
+        fs::write(root.join("file"), expected).unwrap();
+        for tree in both_ways(&root) {
+            // What a buffer held before, and how much it can hold, is nobody's business.
+            for capacity in [0, 3 * PIECE, 10 * PIECE] {
+                let mut content = vec![1; capacity];
+                let digest = tree.read_start(&at("file"), &mut content).unwrap();
+                match digest {
+                    None => assert!(content == expected, "{length}"),
+                    Some(digest) => {
+                        assert_eq!(digest, ContentDigest::of(expected), "{length} {capacity}");
+                        assert!(content == expected[..PIECE], "{length}");
+                    }
+                }
+                assert_eq!(digest.is_some(), length > 2 * PIECE, "{length}");
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@
 //! Source: git's attr.c (`fill_one`, `macroexpand_one`), convert.c (`convert_attrs`, `output_eol`) and
 //! gitattributes(5).
 
+use crate::concurrent_map::ConcurrentMap;
 use crate::path::RepoPath;
 use crate::tree::{TreeError, TreeErrorKind};
 use foldhash::{HashMap, HashMapExt as _};
@@ -137,8 +138,6 @@ pub(super) struct AttributeFiles<'a> {
     read: &'a ReadFile<'a>,
     case: Case,
     rules: KnownRules,
-    /// The directory of the file that was asked about last, and what counts there: neighbours follow each other.
-    last: Option<(String, Arc<Chain>)>,
 }
 
 /// What was read of attribute files, to be used again while they are as they were.
@@ -149,9 +148,9 @@ pub(super) struct KnownRules {
     /// What each macro stands for, last first.
     macros: Vec<Vec<Assignment>>,
     info: Rules,
-    directories: HashMap<RepoPath, Arc<Rules>>,
+    directories: ConcurrentMap<RepoPath, Arc<Rules>>,
     /// What counts for the files of a directory.
-    chains: HashMap<RepoPath, Arc<Chain>>,
+    chains: ConcurrentMap<RepoPath, Arc<Chain>>,
 }
 
 /// The rules of the directories above a file, the nearest first. Directories without rules are left out.
@@ -175,18 +174,13 @@ impl<'a> AttributeFiles<'a> {
         files.define_macros(info);
         files.rules.info = files.parse(info);
         let top = Arc::new(files.parse(&top));
-        files.rules.directories.insert(RepoPath::root(), top);
+        files.rules.directories.insert_first(RepoPath::root(), top);
         Ok(files)
     }
 
     /// The same files as before, of which some are read already.
     pub(super) fn with_rules(read: &'a ReadFile<'a>, case: Case, rules: KnownRules) -> Self {
-        Self {
-            read,
-            case,
-            rules,
-            last: None,
-        }
+        Self { read, case, rules }
     }
 
     pub(super) fn into_rules(self) -> KnownRules {
@@ -195,7 +189,7 @@ impl<'a> AttributeFiles<'a> {
 
     /// The conversions of these files, given below `root`, with the paths as they were given.
     pub(super) fn checkout_filters(
-        &mut self,
+        &self,
         root: &RepoPath,
         paths: &[RepoPath],
         line_endings: LineEndings,
@@ -211,7 +205,7 @@ impl<'a> AttributeFiles<'a> {
 
     /// The conversions of one file, by its path from the top.
     pub(super) fn filters_of(
-        &mut self,
+        &self,
         path: &RepoPath,
         line_endings: LineEndings,
     ) -> Result<Vec<CheckoutFilter>, TreeError> {
@@ -240,7 +234,7 @@ impl<'a> AttributeFiles<'a> {
         Ok(filters)
     }
 
-    fn states_of(&mut self, path: &RepoPath) -> Result<[Option<State>; NAMES.len()], TreeError> {
+    fn states_of(&self, path: &RepoPath) -> Result<[Option<State>; NAMES.len()], TreeError> {
         let mut found: HashMap<usize, &State> = HashMap::new();
         let whole = path.as_tree_str();
         let chain = self.chain(path)?;
@@ -266,38 +260,30 @@ impl<'a> AttributeFiles<'a> {
         }))
     }
 
-    fn chain(&mut self, path: &RepoPath) -> Result<Arc<Chain>, TreeError> {
+    fn chain(&self, path: &RepoPath) -> Result<Arc<Chain>, TreeError> {
         let text = path.as_tree_str();
         let above = text.rsplit_once('/').map_or("", |(above, _)| above);
-        if let Some((last, chain)) = &self.last
-            && *last == above
-        {
-            return Ok(Arc::clone(chain));
+        match self.rules.chains.get(above) {
+            Some(chain) => Ok(chain),
+            None => self.chain_of(path),
         }
-        let chain = self.chain_of(path)?;
-        self.last = Some((above.to_owned(), Arc::clone(&chain)));
-        Ok(chain)
     }
 
-    fn chain_of(&mut self, path: &RepoPath) -> Result<Arc<Chain>, TreeError> {
+    fn chain_of(&self, path: &RepoPath) -> Result<Arc<Chain>, TreeError> {
         let Some(parent) = path.parent() else {
             return Ok(Arc::default());
         };
-        if let Some(chain) = self.rules.chains.get(&parent) {
-            return Ok(Arc::clone(chain));
-        }
         let mut chain = Vec::new();
         let mut at = Some(parent.clone());
         while let Some(directory) = at {
             let rules = match self.rules.directories.get(&directory) {
-                Some(rules) => Arc::clone(rules),
+                Some(rules) => rules,
                 None => {
                     let content = read_limited(self.read, &directory)?;
                     let rules = Arc::new(self.parse(&content));
                     self.rules
                         .directories
-                        .insert(directory.clone(), Arc::clone(&rules));
-                    rules
+                        .insert_first(directory.clone(), rules)
                 }
             };
             at = directory.parent();
@@ -305,9 +291,7 @@ impl<'a> AttributeFiles<'a> {
                 chain.push((directory, rules));
             }
         }
-        let chain = Arc::new(chain);
-        self.rules.chains.insert(parent, Arc::clone(&chain));
-        Ok(chain)
+        Ok(self.rules.chains.insert_first(parent, Arc::new(chain)))
     }
 
     fn define_macros(&mut self, content: &[u8]) {

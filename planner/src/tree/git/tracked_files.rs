@@ -14,6 +14,7 @@ use super::attributes::{AttributeFiles, below};
 use super::status;
 use super::tree::blob_identity;
 use super::work_tree::{WorkTreeError, WorkTreeState};
+use crate::concurrent_map::ConcurrentMap;
 use crate::path::RepoPath;
 use crate::tree::disk::DiskTree;
 use crate::tree::{
@@ -21,14 +22,15 @@ use crate::tree::{
 };
 use gix::bstr::BStr;
 use gix::index::entry::Mode;
-use std::sync::{Mutex, PoisonError};
 
 /// The files of a checkout. See [`WorkTreeState::with_tracked_files`].
 pub struct TrackedFiles<'s, 'a> {
     state: &'s WorkTreeState,
     disk: &'s DiskTree,
     known_length: &'s (dyn Fn(&ContentIdentity) -> Option<u64> + Sync),
-    attributes: Mutex<&'s mut AttributeFiles<'a>>,
+    attributes: &'s AttributeFiles<'a>,
+    /// The directories that were listed and hold no attribute file.
+    without_attributes: &'s ConcurrentMap<RepoPath, ()>,
 }
 
 impl std::fmt::Debug for TrackedFiles<'_, '_> {
@@ -52,12 +54,15 @@ impl WorkTreeState {
         known_length: &(dyn Fn(&ContentIdentity) -> Option<u64> + Sync),
         use_it: impl FnOnce(&TrackedFiles<'_, '_>) -> T,
     ) -> Result<T, WorkTreeError> {
-        self.with_attributes(|attributes| {
+        let without_attributes = ConcurrentMap::new();
+        let has_none = |directory: &RepoPath| without_attributes.get(directory).is_some();
+        self.with_attributes_where(&has_none, |attributes| {
             Ok(use_it(&TrackedFiles {
                 state: self,
                 disk,
                 known_length,
-                attributes: Mutex::new(attributes),
+                attributes,
+                without_attributes: &without_attributes,
             }))
         })
     }
@@ -80,11 +85,7 @@ impl TrackedFiles<'_, '_> {
     /// Whether the bytes on disk are those of the commit, as far as attributes tell.
     fn is_as_committed(&self, path: &RepoPath) -> bool {
         let from_top = below(&self.state.root, path);
-        let mut attributes = self
-            .attributes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        attributes
+        self.attributes
             .filters_of(&from_top, self.state.settings.line_endings)
             .is_ok_and(|filters| filters.is_empty())
     }
@@ -103,7 +104,12 @@ impl TrackedFiles<'_, '_> {
 
 impl SourceTree for TrackedFiles<'_, '_> {
     fn list(&self, directory: &RepoPath) -> Result<Listing, TreeError> {
-        self.disk.list(directory)
+        let listing = self.disk.list(directory)?;
+        let names = &listing.entries;
+        if !names.iter().any(|entry| &*entry.name == ".gitattributes") {
+            self.without_attributes.claim(directory.clone());
+        }
+        Ok(listing)
     }
 
     fn read(&self, file: &RepoPath, limit: ReadLimit) -> Result<Vec<u8>, TreeError> {
@@ -117,6 +123,14 @@ impl SourceTree for TrackedFiles<'_, '_> {
         content: &mut Vec<u8>,
     ) -> Result<(), TreeError> {
         self.disk.read_into(file, limit, content)
+    }
+
+    fn read_start(
+        &self,
+        file: &RepoPath,
+        content: &mut Vec<u8>,
+    ) -> Result<Option<ContentDigest>, TreeError> {
+        self.disk.read_start(file, content)
     }
 
     fn digest(&self, file: &RepoPath) -> Result<ContentDigest, TreeError> {

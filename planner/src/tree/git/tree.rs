@@ -120,7 +120,7 @@ impl GitTree {
                 _ => Err(error),
             },
         };
-        let mut files = AttributeFiles::new(&read, None, attributes::Case::Sensitive)?;
+        let files = AttributeFiles::new(&read, None, attributes::Case::Sensitive)?;
         files.checkout_filters(&self.root, paths, LineEndings::AS_COMMITTED)
     }
 

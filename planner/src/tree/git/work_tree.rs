@@ -30,6 +30,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Deeper nests of submodules are not looked into.
 const DEEPEST_SUBMODULE: usize = 32;
 
+/// Extensions of the index up to this length are read before a thread for them would run.
+const SMALL_EXTENSION: usize = 1024 * 1024;
+
 /// What git knows of a checkout, at the moment when it was read.
 pub struct WorkTreeState {
     pub(super) repository: Repository,
@@ -99,6 +102,14 @@ pub enum WorkTreeError {
 /// What the index says of a file.
 pub(crate) struct StagedFile<'index>(&'index gix::index::Entry);
 
+/// Whether git tracks a file.
+pub(crate) enum Tracking<'index> {
+    Untracked,
+    /// Without an entry of its own: in conflict, or in a directory that a sparse index holds as one.
+    Tracked,
+    Staged(StagedFile<'index>),
+}
+
 impl StagedFile<'_> {
     /// The length on disk when git last looked, as far as 32 bits tell; nothing where git wants to look again.
     pub(crate) fn length(&self) -> Option<u32> {
@@ -140,8 +151,12 @@ impl WorkTreeState {
             let index = gix::index::File::at_or_default(
                 repository.index_path(),
                 repository.object_hash(),
-                false,
-                gix::index::decode::Options::default(),
+                // git itself leaves the checksum to `git fsck`: it takes longer than everything else here.
+                true,
+                gix::index::decode::Options {
+                    min_extension_block_in_bytes_for_threading: SMALL_EXTENSION,
+                    ..Default::default()
+                },
             )
             .map_err(|error| WorkTreeError::Index(reason(&error)))?;
             Ok::<_, WorkTreeError>((index, Settings::of(repository)))
@@ -297,16 +312,36 @@ impl WorkTreeState {
         DiskTree::open(&self.top_level.join(self.root.as_tree_str()))
     }
 
-    /// What the index says of a file, that of the submodule which the file lies in, if any.
-    pub(crate) fn staged_file(&self, path: &RepoPath) -> Option<StagedFile<'_>> {
-        if let Some((submodule, inner)) = self.submodule_of(path) {
-            return submodule?.staged_file(&inner);
-        }
-        let from_top = below(&self.root, path);
-        let entry = self
-            .index
-            .entry_by_path(BStr::new(from_top.as_tree_str()))?;
-        Some(StagedFile(entry))
+    /// What git knows of these files of the root, which must be sorted: one pass over the index, and not a search a file.
+    pub(crate) fn tracking_of(&self, sorted: &[&RepoPath]) -> Vec<Tracking<'_>> {
+        debug_assert!(sorted.is_sorted());
+        let mut entries = self.entries().peekable();
+        let tracking = |path: &&RepoPath| {
+            if let Some((submodule, inner)) = self.submodule_of(path) {
+                let known = submodule.map(|submodule| submodule.tracking_of(&[&inner]));
+                return known
+                    .and_then(|mut known| known.pop())
+                    .unwrap_or(Tracking::Untracked);
+            }
+            let from_top = below(&self.root, path);
+            let name = BStr::new(from_top.as_tree_str());
+            while entries
+                .next_if(|entry| entry.path(&self.index) < name)
+                .is_some()
+            {}
+            match entries.peek() {
+                Some(entry) if entry.path(&self.index) == name => match entry.mode {
+                    Mode::COMMIT => Tracking::Untracked,
+                    _ if entry.stage() == Stage::Unconflicted => {
+                        Tracking::Staged(StagedFile(entry))
+                    }
+                    _ => Tracking::Tracked,
+                },
+                _ if self.sparse.contains(&from_top) => Tracking::Tracked,
+                _ => Tracking::Untracked,
+            }
+        };
+        sorted.iter().map(tracking).collect()
     }
 
     pub(super) fn is_unchanged(&self, path: &RepoPath) -> bool {
@@ -356,25 +391,34 @@ impl WorkTreeState {
         &self,
         paths: &[RepoPath],
     ) -> Result<Vec<(RepoPath, CheckoutFilter)>, WorkTreeError> {
+        let paths: Vec<&RepoPath> = paths.iter().collect();
+        let filters = self.checkout_filters_where(&paths, &|_| false)?;
+        let filters = filters.into_iter();
+        Ok(filters
+            .map(|(path, filter)| (path.clone(), filter))
+            .collect())
+    }
+
+    /// As [`checkout_filters`](Self::checkout_filters); see [`with_attributes_where`](Self::with_attributes_where).
+    pub(crate) fn checkout_filters_where<'p>(
+        &self,
+        paths: &[&'p RepoPath],
+        has_none: &(dyn Fn(&RepoPath) -> bool + Sync),
+    ) -> Result<Vec<(&'p RepoPath, CheckoutFilter)>, WorkTreeError> {
         let mut found = Vec::new();
-        self.with_attributes(|files| {
+        self.with_attributes_where(has_none, |files| {
             for path in paths {
-                if let Some((submodule, inner)) = self.submodule_of(path) {
-                    let Some(submodule) = submodule else { continue };
-                    let filters = submodule.checkout_filters(&[inner])?;
-                    found.extend(
-                        filters
-                            .into_iter()
-                            .map(|(_, filter)| (path.clone(), filter)),
-                    );
-                    continue;
-                }
-                let path = std::slice::from_ref(path);
-                found.extend(files.checkout_filters(
-                    &self.root,
-                    path,
-                    self.settings.line_endings,
-                )?);
+                let filters = match self.submodule_of(path) {
+                    None => {
+                        files.filters_of(&below(&self.root, path), self.settings.line_endings)?
+                    }
+                    Some((None, _)) => continue,
+                    Some((Some(submodule), inner)) => {
+                        let filters = submodule.checkout_filters(&[inner])?.into_iter();
+                        filters.map(|(_, filter)| filter).collect()
+                    }
+                };
+                found.extend(filters.into_iter().map(|filter| (*path, filter)));
             }
             Ok(found)
         })
@@ -383,21 +427,44 @@ impl WorkTreeState {
     /// Hands out the attribute files of the work tree: from the disk, else from the index.
     pub(super) fn with_attributes<T>(
         &self,
-        use_it: impl FnOnce(&mut AttributeFiles<'_>) -> Result<T, WorkTreeError>,
+        use_it: impl FnOnce(&AttributeFiles<'_>) -> Result<T, WorkTreeError>,
+    ) -> Result<T, WorkTreeError> {
+        self.with_attributes_where(&|_| false, use_it)
+    }
+
+    /// As [`with_attributes`](Self::with_attributes), where `has_none` knows of directories below the root that they hold no
+    /// attribute file, so that the disk need not be asked.
+    pub(super) fn with_attributes_where<T>(
+        &self,
+        has_none: &(dyn Fn(&RepoPath) -> bool + Sync),
+        use_it: impl FnOnce(&AttributeFiles<'_>) -> Result<T, WorkTreeError>,
     ) -> Result<T, WorkTreeError> {
         let disk = DiskTree::open(&self.top_level)?;
-        let read = |file: &RepoPath| match disk.read(file, ReadLimit::Whole) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) => match error.kind {
-                TreeErrorKind::NotFound => self.read_from_index(file),
-                // git does not follow a link here.
-                TreeErrorKind::NotADirectory
-                | TreeErrorKind::NotAFile
-                | TreeErrorKind::PathTooLong => Ok(None),
-                _ => Err(error),
-            },
+        // Where names differ in case alone, another name may open the file.
+        let is_listed_without = |file: &RepoPath| {
+            self.settings.case == Case::Sensitive
+                && file
+                    .parent()
+                    .and_then(|directory| self.path_below(&directory))
+                    .is_some_and(|directory| has_none(&directory))
         };
-        let mut files = match self.lend_rules() {
+        let read = |file: &RepoPath| {
+            if is_listed_without(file) {
+                return self.read_from_index(file);
+            }
+            match disk.read(file, ReadLimit::Whole) {
+                Ok(content) => Ok(Some(content)),
+                Err(error) => match error.kind {
+                    TreeErrorKind::NotFound => self.read_from_index(file),
+                    // git does not follow a link here.
+                    TreeErrorKind::NotADirectory
+                    | TreeErrorKind::NotAFile
+                    | TreeErrorKind::PathTooLong => Ok(None),
+                    _ => Err(error),
+                },
+            }
+        };
+        let files = match self.lend_rules() {
             Some(rules) => AttributeFiles::with_rules(&read, self.settings.case, rules),
             None => {
                 let info = self.repository.objects().with_repository(|repository| {
@@ -406,7 +473,7 @@ impl WorkTreeState {
                 AttributeFiles::new(&read, info.as_deref(), self.settings.case)?
             }
         };
-        let result = use_it(&mut files);
+        let result = use_it(&files);
         *self.rules() = Some(files.into_rules());
         result
     }
@@ -443,7 +510,14 @@ impl WorkTreeState {
 
     /// An index path as one below the root; nothing where it is not UTF-8.
     pub(super) fn path_from_root(&self, path: &BStr) -> Option<RepoPath> {
-        let path = RepoPath::new(path.to_str().ok()?).ok()?;
+        self.path_below(&RepoPath::new(path.to_str().ok()?).ok()?)
+    }
+
+    /// A path from the top as one below the root; nothing where it lies elsewhere.
+    fn path_below(&self, path: &RepoPath) -> Option<RepoPath> {
+        if self.root.is_root() {
+            return Some(path.clone());
+        }
         RepoPath::new(path.strip_prefix(&self.root)?).ok()
     }
 
