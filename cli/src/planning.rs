@@ -19,7 +19,8 @@ use rebake_planner::{
     discover::service_name::ServiceName,
     path::RepoPath,
     plan::{
-        BaselineImage, Plan, PlanOptions, PlannedImage, inspect_commit, inspect_work_tree, plan,
+        BaselineImage, ContentMemory, Plan, PlanOptions, PlannedImage, inspect_commit,
+        inspect_work_tree, plan,
     },
     target::Cgo,
     tree::{
@@ -205,8 +206,11 @@ pub(crate) fn plan_and_compare(
         (false, Ok(Some(_))) => ContentCache::of_root(&root.directory),
         _ => None,
     };
-    if let Some(cache) = &cache {
-        options.memory = cache.memory();
+    match (&cache, comparison) {
+        (Some(cache), _) => options.memory = cache.memory(),
+        (None, Comparison::CommonAncestor(_) | Comparison::Commit(_)) => {}
+        // No other tree will be planned.
+        (None, _) => options.memory = ContentMemory::forgetful(),
     }
     let name = name_of(&root.directory);
     let base = match comparison {
@@ -444,18 +448,22 @@ impl Current {
         directory: &Utf8Path,
         options: &PlanOptions,
     ) -> Result<Self, Failure> {
-        let source = open_directory(directory)?;
-        // What git knows is read while the plan is made: neither needs the other.
-        let (planned, state) = rayon::join(
+        let source = open_directory(directory)?.keeping_stamps();
+        // What git knows is read while the plan is made: neither needs the other. The files that the plan opens are looked
+        // at by that.
+        let (planned, staged) = rayon::join(
             || plan(&source, options),
             || match repository {
                 Ok(None) => Ok(None),
                 Ok(Some(repository)) => repository
-                    .work_tree_state(directory)
+                    .staged_state(directory)
                     .map(|state| Some((repository, state))),
                 Err(error) => Err(GitError::from(error)),
             },
         );
+        let state = staged.map(|known| {
+            known.map(|(repository, staged)| (repository, staged.look_at_files(Some(&source))))
+        });
         Ok(Self::of_state(planned?, state))
     }
 

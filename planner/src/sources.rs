@@ -83,6 +83,7 @@ fn with_buffer<T>(
 pub struct ContentMemory(Arc<Memory>);
 
 struct Memory {
+    retention: Retention,
     parsed: ConcurrentMap<ContentDigest, Arc<GoFile>>,
     scanned: ConcurrentMap<ContentDigest, Arc<OtherSource>>,
     digests: ConcurrentMap<ContentIdentity, ContentDigest>,
@@ -96,6 +97,14 @@ struct Memory {
     learned: Mutex<Vec<ContentIdentity>>,
 }
 
+/// Whether anything is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retention {
+    Kept,
+    /// No other plan will ask.
+    None,
+}
+
 /// What is known of a content.
 enum Learned {
     Digest(ContentDigest),
@@ -106,17 +115,24 @@ enum Learned {
 impl ContentMemory {
     /// Nothing remembered yet.
     pub fn new() -> Self {
-        Self::beginning_with(None)
+        Self::beginning_with(None, Retention::Kept)
+    }
+
+    /// Nothing remembered, now or later: for a plan that shares nothing with another, which then need not note what it
+    /// reads.
+    pub fn forgetful() -> Self {
+        Self::beginning_with(None, Retention::None)
     }
 
     /// What an earlier process [saved](Self::to_save). Bytes that are damaged, or that another version of the planner
     /// saved, are nothing remembered. They are believed about contents, so nobody else may be able to write them.
     pub fn with_saved(bytes: Vec<u8>) -> Self {
-        Self::beginning_with(SavedContents::read(bytes))
+        Self::beginning_with(SavedContents::read(bytes), Retention::Kept)
     }
 
-    fn beginning_with(saved: Option<SavedContents>) -> Self {
+    fn beginning_with(saved: Option<SavedContents>, retention: Retention) -> Self {
         Self(Arc::new(Memory {
+            retention,
             parsed: ConcurrentMap::new(),
             scanned: ConcurrentMap::new(),
             digests: ConcurrentMap::new(),
@@ -238,7 +254,14 @@ impl ContentMemory {
         });
     }
 
+    fn forgets(&self) -> bool {
+        self.0.retention == Retention::None
+    }
+
     fn learn(&self, path: &RepoPath, name: Option<ContentIdentity>, learned: Learned) {
+        if self.forgets() {
+            return;
+        }
         match name {
             Some(name) => self.keep(name, learned),
             None => lock(&self.0.unnamed).push((path.clone(), learned)),
@@ -412,6 +435,10 @@ impl<'tree> Sources<'tree> {
         digest: ContentDigest,
         parse: impl FnOnce() -> Option<GoFile>,
     ) -> Option<GoSource> {
+        if self.memory.forgets() {
+            let file = Arc::new(parse()?);
+            return Some(GoSource { digest, file });
+        }
         let parsed = &self.memory.0.parsed;
         let file = match parsed.get(&digest) {
             Some(file) => file,

@@ -59,7 +59,7 @@ impl SourceTree for RememberedTexts<'_> {
         }
         let content = self.tree.read(file, limit)?;
         // What is shorter than the limit is the whole.
-        if content.len() < most && content.len() <= LONGEST_TEXT {
+        if content.len() < most && content.len() <= LONGEST_TEXT && !self.memory.forgets() {
             let text = Learned::Text(Arc::from(content.as_slice()));
             let name = self.tree.lasting_identity(file);
             self.memory.learn(file, name, text);

@@ -18,15 +18,49 @@ mod system;
 mod system;
 
 use super::{ContentDigest, FileMode, Listing, ReadLimit, SourceTree, TreeError, TreeErrorKind};
+use crate::concurrent_map::ConcurrentMap;
 use crate::path::RepoPath;
 use camino::{Utf8Path, Utf8PathBuf};
+use std::fs::File;
 use std::io::Read as _;
 
 /// A source tree in a directory.
-#[derive(Debug)]
 pub struct DiskTree {
     root: Utf8PathBuf,
     system: system::Root,
+    /// What the system said of the files that were opened, where that is kept.
+    stamps: Option<ConcurrentMap<RepoPath, FileStamp>>,
+}
+
+impl std::fmt::Debug for DiskTree {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("DiskTree")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the system says of a file beside its content, as git's index keeps it: the lower 32 bits of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileStamp {
+    pub(super) mode: FileMode,
+    /// Seconds and nanoseconds.
+    pub(super) modified: (u32, u32),
+    pub(super) changed: (u32, u32),
+    pub(super) device: u32,
+    pub(super) inode: u32,
+    pub(super) user: u32,
+    pub(super) group: u32,
+    pub(super) length: u32,
+}
+
+/// A regular file that was opened.
+struct Opened {
+    file: File,
+    length: u64,
+    /// Nothing on systems where git's index is compared in another way.
+    stamp: Option<FileStamp>,
 }
 
 impl DiskTree {
@@ -40,12 +74,34 @@ impl DiskTree {
         Ok(Self {
             root: root.to_owned(),
             system,
+            stamps: None,
         })
+    }
+
+    /// Keeps what the system says of every file that is opened, so that whoever compares the directory with git's index
+    /// need not ask again.
+    pub fn keeping_stamps(mut self) -> Self {
+        self.stamps = Some(ConcurrentMap::new());
+        self
+    }
+
+    /// What the system said of a file when it was opened; nothing where it was not, or nothing was kept.
+    #[cfg(all(feature = "git", target_os = "linux"))]
+    pub(super) fn stamp(&self, file: &str) -> Option<FileStamp> {
+        self.stamps.as_ref()?.get(file)
     }
 
     /// The directory, as it was given.
     pub fn root(&self) -> &Utf8Path {
         &self.root
+    }
+
+    fn open_file(&self, file: &RepoPath) -> Result<(File, u64), TreeErrorKind> {
+        let opened = self.system.open_file(file)?;
+        if let (Some(stamps), Some(stamp)) = (&self.stamps, opened.stamp) {
+            stamps.insert_first(file.clone(), stamp);
+        }
+        Ok((opened.file, opened.length))
     }
 }
 
@@ -75,8 +131,7 @@ impl SourceTree for DiskTree {
         limit: ReadLimit,
         content: &mut Vec<u8>,
     ) -> Result<(), TreeError> {
-        self.system
-            .open_file(file)
+        self.open_file(file)
             .and_then(|(mut opened, length)| read_limited(&mut opened, length, limit, content))
             .map_err(|kind| TreeError::new(file, kind))
     }
@@ -86,14 +141,13 @@ impl SourceTree for DiskTree {
         file: &RepoPath,
         content: &mut Vec<u8>,
     ) -> Result<Option<ContentDigest>, TreeError> {
-        self.system
-            .open_file(file)
+        self.open_file(file)
             .and_then(|(mut opened, length)| read_pieces(&mut opened, length, content))
             .map_err(|kind| TreeError::new(file, kind))
     }
 
     fn digest(&self, file: &RepoPath) -> Result<ContentDigest, TreeError> {
-        let digest = |(mut opened, length): (std::fs::File, u64)| {
+        let digest = |(mut opened, length): (File, u64)| {
             if length <= SMALL {
                 let mut content = Vec::new();
                 read_limited(&mut opened, length, ReadLimit::Whole, &mut content)?;
@@ -105,8 +159,7 @@ impl SourceTree for DiskTree {
                 .map_err(|error| system_error(&error))?;
             Ok(ContentDigest(*hasher.finalize().as_bytes()))
         };
-        self.system
-            .open_file(file)
+        self.open_file(file)
             .and_then(digest)
             .map_err(|kind| TreeError::new(file, kind))
     }
@@ -133,7 +186,7 @@ const LARGEST_ROUNDED: usize = 4 * 1024 * 1024;
 /// Reads as much of a file as its length promised when it was opened, so that one call is enough. A
 /// file that is being written has no one content in any case.
 fn read_limited(
-    file: &mut std::fs::File,
+    file: &mut File,
     length: u64,
     limit: ReadLimit,
     content: &mut Vec<u8>,
@@ -174,7 +227,7 @@ const PIECE: usize = 64 * 1024;
 
 /// Reads a file whole, or the first piece of a long one, with the digest of all its pieces.
 fn read_pieces(
-    file: &mut std::fs::File,
+    file: &mut File,
     length: u64,
     content: &mut Vec<u8>,
 ) -> Result<Option<ContentDigest>, TreeErrorKind> {
@@ -199,7 +252,7 @@ fn read_pieces(
 }
 
 /// Reads the next piece behind what is there, and nothing of the one after it.
-fn read_piece(file: &std::fs::File, content: &mut Vec<u8>) -> Result<usize, TreeErrorKind> {
+fn read_piece(file: &File, content: &mut Vec<u8>) -> Result<usize, TreeErrorKind> {
     content.reserve(PIECE);
     file.take(PIECE as u64)
         .read_to_end(content)

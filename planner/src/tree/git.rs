@@ -37,4 +37,4 @@ pub use status::{Change, ChangeKind};
 pub use tracked_files::TrackedFiles;
 pub use tree::GitTree;
 pub(crate) use work_tree::{StagedFile, Tracking};
-pub use work_tree::{WorkTreeError, WorkTreeState};
+pub use work_tree::{StagedState, WorkTreeError, WorkTreeState};

@@ -3,7 +3,7 @@
 //! In: the root's path and clean relative paths. Out: open files, names and modes. It must never
 //! open what is not a regular file when it looks.
 
-use super::system_error;
+use super::{Opened, system_error};
 use crate::path::RepoPath;
 use crate::tree::{Entry, EntryKind, FileMode, Listing, TreeErrorKind};
 use camino::Utf8Path;
@@ -45,7 +45,7 @@ impl Root {
         Ok(listing)
     }
 
-    pub(super) fn open_file(&self, file: &RepoPath) -> Result<(File, u64), TreeErrorKind> {
+    pub(super) fn open_file(&self, file: &RepoPath) -> Result<Opened, TreeErrorKind> {
         let (path, metadata) = self.look(file)?;
         if !metadata.is_file() {
             return Err(TreeErrorKind::NotAFile);
@@ -55,7 +55,11 @@ impl Root {
             .metadata()
             .map_err(|error| system_error(&error))?
             .len();
-        Ok((opened, length))
+        Ok(Opened {
+            file: opened,
+            length,
+            stamp: None,
+        })
     }
 
     pub(super) fn read_link(&self, link: &RepoPath) -> Result<String, TreeErrorKind> {

@@ -8,6 +8,7 @@ fn both_ways(root: &Utf8Path) -> [DiskTree; 2] {
     let by_element = DiskTree {
         root: root.to_owned(),
         system: system::Root::open(root).unwrap().by_element(),
+        stamps: None,
     };
     [DiskTree::open(root).unwrap(), by_element]
 }

@@ -3,11 +3,13 @@
 //! In: the open root and clean relative paths. Out: open files, names and modes. It must never hand
 //! out a descriptor that was reached through a link below the root.
 
-use super::system_error;
+#[cfg(target_os = "linux")]
+use super::FileStamp;
+use super::{Opened as OpenedFile, system_error};
 use crate::path::RepoPath;
 use crate::tree::{Entry, EntryKind, FileMode, Listing, TreeErrorKind};
 use camino::Utf8Path;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::fs::File;
@@ -67,8 +69,7 @@ impl Root {
         list_opened(&opened)
     }
 
-    /// Opens a regular file, and says how long it is.
-    pub(super) fn open_file(&self, file: &RepoPath) -> Result<(File, u64), TreeErrorKind> {
+    pub(super) fn open_file(&self, file: &RepoPath) -> Result<OpenedFile, TreeErrorKind> {
         let opened = self
             .open_at(file, OFlags::RDONLY)
             .map_err(|error| match error {
@@ -81,7 +82,14 @@ impl Root {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(TreeErrorKind::NotAFile);
         }
-        Ok((File::from(opened), u64::try_from(stat.st_size).unwrap_or(0)))
+        Ok(OpenedFile {
+            file: File::from(opened),
+            length: u64::try_from(stat.st_size).unwrap_or(0),
+            #[cfg(target_os = "linux")]
+            stamp: Some(FileStamp::of(&stat)),
+            #[cfg(not(target_os = "linux"))]
+            stamp: None,
+        })
     }
 
     pub(super) fn read_link(&self, link: &RepoPath) -> Result<String, TreeErrorKind> {
@@ -103,12 +111,7 @@ impl Root {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(TreeErrorKind::NotAFile);
         }
-        // As git: the owner's bit decides, so a umask can't.
-        if Mode::from_raw_mode(stat.st_mode).contains(Mode::XUSR) {
-            Ok(FileMode::Executable)
-        } else {
-            Ok(FileMode::Regular)
-        }
+        Ok(file_mode(&stat))
     }
 
     /// The directory that holds a path, and the path's last element.
@@ -176,6 +179,40 @@ impl Root {
     pub(super) fn by_element(mut self) -> Self {
         self.resolution = Resolution::ByElement;
         self
+    }
+}
+
+/// As git: the owner's bit decides, so a umask can't.
+fn file_mode(stat: &Stat) -> FileMode {
+    if Mode::from_raw_mode(stat.st_mode).contains(Mode::XUSR) {
+        FileMode::Executable
+    } else {
+        FileMode::Regular
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl FileStamp {
+    /// What the system says of a regular file.
+    pub(in crate::tree) fn of(stat: &Stat) -> Self {
+        let time = |seconds: i64, nanoseconds| match u64::try_from(seconds) {
+            Ok(seconds) => (
+                seconds as u32,
+                u32::try_from(nanoseconds).unwrap_or_default(),
+            ),
+            // Before 1970.
+            Err(_) => (0, 0),
+        };
+        Self {
+            mode: file_mode(stat),
+            modified: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec),
+            device: stat.st_dev as u32,
+            inode: stat.st_ino as u32,
+            user: stat.st_uid,
+            group: stat.st_gid,
+            length: stat.st_size as u32,
+        }
     }
 }
 

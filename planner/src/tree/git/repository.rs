@@ -7,7 +7,7 @@
 use super::error::GitError;
 use super::objects::{Completeness, Objects};
 use super::tree::GitTree;
-use super::work_tree::WorkTreeState;
+use super::work_tree::{StagedState, WorkTreeState};
 use crate::path::RepoPath;
 use crate::tree::{ContentIdentity, TreeError, TreeErrorKind};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -362,6 +362,14 @@ impl Repository {
     /// When the directory is not in the work tree, and as for [`WorkTreeState::read`].
     pub fn work_tree_state(&self, directory: &Utf8Path) -> Result<WorkTreeState, GitError> {
         Ok(WorkTreeState::read(self, &self.root_at(directory)?)?)
+    }
+
+    /// What git knows of a directory of the work tree before anybody has looked at its files.
+    ///
+    /// # Errors
+    /// As for [`work_tree_state`](Self::work_tree_state).
+    pub fn staged_state(&self, directory: &Utf8Path) -> Result<StagedState, GitError> {
+        Ok(StagedState::read(self, &self.root_at(directory)?)?)
     }
 
     /// The length of a content that a tree of this repository names; nothing where it can't be had.

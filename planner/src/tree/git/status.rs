@@ -20,6 +20,7 @@ use super::attributes::CheckoutFilter;
 use super::work_tree::{Support, WorkTreeError, WorkTreeState};
 use crate::path::RepoPath;
 use crate::tree::FileMode;
+use crate::tree::disk::DiskTree;
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::index::entry::stat::Options;
 use gix::index::entry::{Flags, Mode, Stage, Stat};
@@ -75,15 +76,21 @@ impl Change {
     }
 }
 
-pub(super) fn changes(state: &WorkTreeState) -> Result<Vec<Change>, WorkTreeError> {
+/// The tracked paths that differ from the index. What `seen` has opened, which is of the same root, is not looked at
+/// again.
+pub(super) fn changes(
+    state: &WorkTreeState,
+    seen: Option<&DiskTree>,
+) -> Result<Vec<Change>, WorkTreeError> {
     let entries: Vec<&gix::index::Entry> = state.entries().collect();
-    changes_of(state, &entries)
+    changes_of(state, &entries, seen)
 }
 
 /// What differs of some entries.
 pub(super) fn changes_of(
     state: &WorkTreeState,
     entries: &[&gix::index::Entry],
+    seen: Option<&DiskTree>,
 ) -> Result<Vec<Change>, WorkTreeError> {
     let top_level = look_up::TopLevel::open(state);
     let verdicts: Vec<(&gix::index::Entry, Verdict)> = entries
@@ -92,7 +99,7 @@ pub(super) fn changes_of(
             let mut directories = Directories::new(&top_level);
             chunk
                 .iter()
-                .map(|entry| (*entry, verdict(state, entry, &mut directories)))
+                .map(|entry| (*entry, verdict(state, entry, seen, &mut directories)))
                 .filter(|(_, verdict)| *verdict != Verdict::Unchanged)
                 .collect::<Vec<_>>()
         })
@@ -162,6 +169,7 @@ enum StatData {
 fn verdict(
     state: &WorkTreeState,
     entry: &gix::index::Entry,
+    seen: Option<&DiskTree>,
     directories: &mut Directories<'_>,
 ) -> Verdict {
     if entry.stage() != Stage::Unconflicted {
@@ -183,7 +191,8 @@ fn verdict(
     if !is_clean(path) {
         return absent;
     }
-    let found = match directories.look_up(path) {
+    let known = seen.and_then(|seen| look_up::seen(seen, below_root(state, path)?));
+    let found = match known.map_or_else(|| directories.look_up(path), |found| Ok(Some(found))) {
         Ok(Some(found)) => found,
         Ok(None) => return absent,
         // What can't be looked at is not vouched for.
@@ -210,6 +219,16 @@ fn verdict(
         Some(_) => Verdict::OtherBytes(data),
         None => Verdict::Changed(ChangeKind::Modified),
     }
+}
+
+/// A path of the index below the root; nothing where it is not UTF-8.
+fn below_root<'p>(state: &WorkTreeState, path: &'p BStr) -> Option<&'p str> {
+    let path = path.to_str().ok()?;
+    if state.root.is_root() {
+        return Some(path);
+    }
+    path.strip_prefix(state.root.as_tree_str())?
+        .strip_prefix('/')
 }
 
 /// How to compare stat data: with parts of a second where the file system kept them when git looked, since a time without

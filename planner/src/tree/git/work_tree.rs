@@ -64,6 +64,29 @@ impl std::fmt::Debug for WorkTreeState {
     }
 }
 
+/// What git knows of a checkout before anybody has looked at its files.
+#[derive(Debug)]
+pub struct StagedState(WorkTreeState);
+
+impl StagedState {
+    /// Reads the index, and compares it with the commit.
+    ///
+    /// # Errors
+    /// As for [`WorkTreeState::read`].
+    pub fn read(repository: &Repository, root: &RepoPath) -> Result<Self, WorkTreeError> {
+        WorkTreeState::read_nested(repository, root, DEEPEST_SUBMODULE).map(Self)
+    }
+
+    /// Compares the index with the disk. `seen` must be of the same root: what it has opened and
+    /// [kept](DiskTree::keeping_stamps) is not looked at again.
+    pub fn look_at_files(self, seen: Option<&DiskTree>) -> WorkTreeState {
+        let Self(mut state) = self;
+        let staged = std::mem::replace(&mut state.changes, Ok(Vec::new()));
+        state.changes = staged.and_then(|staged| state.find_changes(staged, seen));
+        state
+    }
+}
+
 /// What the repository's own configuration says of files.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
@@ -135,7 +158,7 @@ impl WorkTreeState {
     /// # Errors
     /// When there is no work tree, or HEAD or an index can't be read.
     pub fn read(repository: &Repository, root: &RepoPath) -> Result<Self, WorkTreeError> {
-        Self::read_nested(repository, root, DEEPEST_SUBMODULE)
+        Ok(StagedState::read(repository, root)?.look_at_files(None))
     }
 
     fn read_nested(
@@ -184,7 +207,7 @@ impl WorkTreeState {
         };
         state.read_sparse_directories()?;
         state.read_submodules(depth)?;
-        state.changes = state.find_changes();
+        state.changes = staged::changes(&state);
         Ok(state)
     }
 
@@ -276,7 +299,7 @@ impl WorkTreeState {
             }
             entries.push(entry);
         }
-        let found = status::changes_of(self, &entries).ok()?;
+        let found = status::changes_of(self, &entries, None).ok()?;
         let mut changes = std::mem::replace(&mut self.changes, Ok(Vec::new())).ok()?;
         let again: BTreeSet<&str> = paths.iter().map(RepoPath::as_tree_str).collect();
         changes.retain(|change| {
@@ -364,9 +387,13 @@ impl WorkTreeState {
         self.head
     }
 
-    fn find_changes(&self) -> Result<Vec<Change>, WorkTreeError> {
-        let mut changes = staged::changes(self)?;
-        changes.extend(status::changes(self)?);
+    /// Adds what differs on disk to what is staged.
+    fn find_changes(
+        &self,
+        mut changes: Vec<Change>,
+        seen: Option<&DiskTree>,
+    ) -> Result<Vec<Change>, WorkTreeError> {
+        changes.extend(status::changes(self, seen)?);
         for (directory, submodule) in &self.submodules {
             let Some(submodule) = submodule else { continue };
             changes.extend(submodule.changes()?.iter().map(|change| Change {
@@ -580,7 +607,8 @@ impl WorkTreeState {
             let state = match depth.checked_sub(1) {
                 Some(depth) => match open_submodule(&on_disk) {
                     Some(submodule) => {
-                        Some(Self::read_nested(&submodule, &RepoPath::root(), depth)?)
+                        let staged = Self::read_nested(&submodule, &RepoPath::root(), depth)?;
+                        Some(StagedState(staged).look_at_files(None))
                     }
                     None => None,
                 },

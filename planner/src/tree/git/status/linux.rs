@@ -7,7 +7,7 @@
 //! of what a look costs.
 
 use super::{Found, FoundKind, Unseen};
-use crate::tree::FileMode;
+use crate::tree::disk::{DiskTree, FileStamp};
 use crate::tree::git::work_tree::WorkTreeState;
 use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::index::entry::{Stat, stat::Time};
@@ -30,6 +30,11 @@ impl TopLevel {
         let flags = PASSING.difference(OFlags::NOFOLLOW);
         Self(rustix::fs::open(state.top_level.as_std_path(), flags, Mode::empty()).ok())
     }
+}
+
+/// What stood at a path below the root when it was opened; nothing where it was not.
+pub(super) fn seen(disk: &DiskTree, path: &str) -> Option<Found> {
+    disk.stamp(path).map(Found::from)
 }
 
 /// The directories above the files of one chunk, each opened once, since the index is sorted: git does not see a file
@@ -77,22 +82,13 @@ impl<'t> Directories<'t> {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(_) => return Err(Unseen),
         };
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Symlink => FoundKind::Symlink,
-            FileType::RegularFile => {
-                let is_executable = Mode::from_raw_mode(stat.st_mode).contains(Mode::XUSR);
-                FoundKind::File(if is_executable {
-                    FileMode::Executable
-                } else {
-                    FileMode::Regular
-                })
-            }
-            _ => FoundKind::Other,
-        };
-        Ok(Some(Found {
-            kind,
-            stat: stat_data(&stat),
-        }))
+        let mut found = Found::from(FileStamp::of(&stat));
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {}
+            FileType::Symlink => found.kind = FoundKind::Symlink,
+            _ => found.kind = FoundKind::Other,
+        }
+        Ok(Some(found))
     }
 
     fn current(&self) -> Option<BorrowedFd<'_>> {
@@ -139,24 +135,20 @@ impl<'t> Directories<'t> {
     }
 }
 
-/// As git keeps it: the lower 32 bits of everything.
-fn stat_data(stat: &rustix::fs::Stat) -> Stat {
-    let nanoseconds = |count| u32::try_from(count).unwrap_or_default();
-    let time = |seconds: i64, nsecs| match u64::try_from(seconds) {
-        Ok(seconds) => Time {
-            secs: seconds as u32,
-            nsecs,
-        },
-        // Before 1970.
-        Err(_) => Time::default(),
-    };
-    Stat {
-        mtime: time(stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
-        ctime: time(stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
-        dev: stat.st_dev as u32,
-        ino: stat.st_ino as u32,
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        size: stat.st_size as u32,
+impl From<FileStamp> for Found {
+    fn from(stamp: FileStamp) -> Self {
+        let time = |(secs, nsecs)| Time { secs, nsecs };
+        Self {
+            kind: FoundKind::File(stamp.mode),
+            stat: Stat {
+                mtime: time(stamp.modified),
+                ctime: time(stamp.changed),
+                dev: stamp.device,
+                ino: stamp.inode,
+                uid: stamp.user,
+                gid: stamp.group,
+                size: stamp.length,
+            },
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Found, FoundKind, Unseen, path_on_disk};
 use crate::tree::FileMode;
+use crate::tree::disk::DiskTree;
 use crate::tree::git::work_tree::WorkTreeState;
 use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::index::entry::Stat;
@@ -17,6 +18,11 @@ impl<'s> TopLevel<'s> {
     pub(super) fn open(state: &'s WorkTreeState) -> Self {
         Self(state)
     }
+}
+
+/// What stood at a path below the root when it was opened: here it has to be looked at again.
+pub(super) fn seen(_disk: &DiskTree, _path: &str) -> Option<Found> {
+    None
 }
 
 /// The directories above the files of one chunk, each looked at once, since the index is sorted: git does not see a

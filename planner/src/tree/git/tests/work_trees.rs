@@ -1,10 +1,25 @@
 use super::sandbox::{Sandbox, path};
 use crate::path::RepoPath;
-use crate::tree::git::{ChangeKind, WorkTreeError, WorkTreeState};
+use crate::tree::git::{ChangeKind, StagedState, WorkTreeError, WorkTreeState};
+use crate::tree::{ReadLimit, SourceTree as _};
 
 fn state(sandbox: &Sandbox, repository: &str) -> WorkTreeState {
-    let root = RepoPath::root();
-    WorkTreeState::read(&sandbox.repository(repository), &root).unwrap()
+    state_at(sandbox, repository, &RepoPath::root())
+}
+
+/// The state of a directory. It is the same whether the files are looked at, or were opened before.
+fn state_at(sandbox: &Sandbox, repository: &str, root: &RepoPath) -> WorkTreeState {
+    let repository = sandbox.repository(repository);
+    let state = WorkTreeState::read(&repository, root).unwrap();
+    let disk = state.root_on_disk().unwrap().keeping_stamps();
+    for path in state.tracked_paths() {
+        // What is no file, or is no more, is not opened.
+        let _ = disk.read(&path, ReadLimit::Bytes(1));
+    }
+    let staged = StagedState::read(&repository, root).unwrap();
+    let seen = staged.look_at_files(Some(&disk));
+    assert_eq!(seen.changes().unwrap(), state.changes().unwrap());
+    state
 }
 
 fn changes(sandbox: &Sandbox, repository: &str) -> Vec<(String, ChangeKind)> {
@@ -174,6 +189,29 @@ fn a_change_in_the_moment_of_the_checkout_is_seen() {
 
 #[cfg(unix)]
 #[test]
+#[cfg(target_os = "linux")]
+fn what_was_opened_counts_as_it_was_then() {
+    let sandbox = sample();
+    sandbox.settle("repo");
+    let repository = sandbox.repository("repo");
+    let staged = StagedState::read(&repository, &RepoPath::root()).unwrap();
+    let disk = state(&sandbox, "repo").root_on_disk().unwrap();
+    let disk = disk.keeping_stamps();
+    disk.read(&path("dir/c.go"), ReadLimit::Whole).unwrap();
+    for file in ["a.go", "dir/c.go"] {
+        sandbox.write(&format!("repo/{file}"), "package changed\n");
+    }
+    let seen = staged.look_at_files(Some(&disk));
+    let changed: Vec<&str> = seen
+        .changes()
+        .unwrap()
+        .iter()
+        .map(|change| change.path.as_str())
+        .collect();
+    assert_eq!(changed, ["a.go"]);
+}
+
+#[test]
 fn modes_links_and_links_on_the_way_are_seen() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let sandbox = sample();
@@ -236,7 +274,7 @@ fn a_root_below_the_top_level_sees_its_own_files_only() {
     sandbox.write("repo/dir/sub/d.go", "package changed\n");
     sandbox.write("repo/dir/x.go", "package added\n");
     sandbox.git("repo", &["add", "dir/x.go"]);
-    let state = WorkTreeState::read(&sandbox.repository("repo"), &path("dir")).unwrap();
+    let state = state_at(&sandbox, "repo", &path("dir"));
     let tracked: Vec<String> = state
         .tracked_paths()
         .iter()
