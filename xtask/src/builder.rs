@@ -40,6 +40,12 @@ impl Daemon {
         Ok(Self(child))
     }
 
+    /// Sends it a signal.
+    fn signal(&self, name: &str) -> Result<(), Box<dyn Error>> {
+        let mut kill = Command::new("kill");
+        run(kill.arg(format!("-{name}")).arg(self.0.id().to_string()))
+    }
+
     fn has_ended(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(Some(_)))
     }
@@ -147,6 +153,16 @@ impl Builder {
     /// The registry, as `HOST:PORT`. It takes pushes without TLS, and serves as mirror for docker.io and gcr.io.
     pub(crate) fn registry(&self) -> &str {
         self.registry.address()
+    }
+
+    /// Builds nothing until it is told to go on.
+    pub(crate) fn pause(&self) -> Result<(), Box<dyn Error>> {
+        self.daemon.signal("STOP")
+    }
+
+    /// Goes on.
+    pub(crate) fn resume(&self) -> Result<(), Box<dyn Error>> {
+        self.daemon.signal("CONT")
     }
 
     /// Where buildkitd listens, as a URL.

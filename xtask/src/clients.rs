@@ -5,6 +5,7 @@
 //! what is checked.
 
 mod action_scripts;
+mod cancelled;
 mod github;
 mod github_hostile;
 mod github_many;
@@ -81,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         if wanted(Part::Hostile) {
             println!("hostile names");
             complaints.extend(github_hostile::tell(&github)?);
-            complaints.extend(gitlab_hostile::tell(&gitlab, &rebake)?);
+            complaints.extend(gitlab_hostile::tell(&gitlab)?);
         }
         if wanted(Part::Github) {
             println!("GitHub, played by act");

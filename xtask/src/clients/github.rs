@@ -8,6 +8,7 @@
 //! does not know, is written as the release that it stands for, and `ghcr.io` as the registry of the tests.
 
 use super::{
+    cancelled,
     install::{Wheels, must},
     shop::Shop,
 };
@@ -21,7 +22,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 /// The release that the examples name.
@@ -224,6 +225,26 @@ impl<'a> GitHub<'a> {
         event: &Event,
         settings: &[(&str, &str)],
     ) -> Result<Run, Box<dyn Error>> {
+        let output = self.act(shop, event, settings)?.output()?;
+        Ok(Run::of(&output))
+    }
+
+    /// Runs it until its log holds a text, and cancels it there.
+    pub(super) fn cancel(
+        &self,
+        shop: &Shop,
+        event: &Event,
+        sign: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        cancelled::run_until(&mut self.act(shop, event, &[])?, self.builder, sign)
+    }
+
+    fn act(
+        &self,
+        shop: &Shop,
+        event: &Event,
+        settings: &[(&str, &str)],
+    ) -> Result<Command, Box<dyn Error>> {
         let mut payload = event.payload.clone();
         payload["repository"] = json!({"default_branch": "main"});
         payload["sender"] = json!({"login": "person"});
@@ -277,7 +298,13 @@ impl<'a> GitHub<'a> {
             "PATH",
             env::join_paths(directories.chain(env::split_paths(&path)))?,
         );
-        let output = act.output()?;
+        Ok(act)
+    }
+}
+
+impl Run {
+    /// What act said of a run.
+    fn of(output: &Output) -> Self {
         let mut jobs = BTreeMap::new();
         let mut log = String::new();
         let mut commands = Vec::new();
@@ -299,12 +326,12 @@ impl<'a> GitHub<'a> {
             let _ = writeln!(log, "{} | {}", line.job.trim_end(), line.msg.trim_end());
         }
         log.push_str(&String::from_utf8_lossy(&output.stderr));
-        Ok(Run {
+        Self {
             succeeded: output.status.success(),
             jobs,
             commands,
             log,
-        })
+        }
     }
 }
 

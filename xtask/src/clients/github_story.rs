@@ -22,6 +22,9 @@ const ZEROS: &str = "0000000000000000000000000000000000000000";
 /// The tag under which the time of the last build stands.
 pub(super) const BUILD_TIME: &str = "rebake-build-time";
 
+/// What `rebake build` says before it bakes.
+const BUILD_BEGINS: &str = "below .rebake";
+
 /// What is told of.
 struct Story<'a> {
     builder: &'a Builder,
@@ -35,6 +38,10 @@ struct Story<'a> {
     cached: BTreeSet<String>,
     /// What the last run put into its summary.
     summary: String,
+    /// What it said.
+    log: String,
+    /// Whether the workflow gives images that were not built the run's tag.
+    retags: bool,
     complaints: Vec<String>,
 }
 
@@ -45,6 +52,8 @@ enum Pushed {
     WithCaches,
     /// Where trusted images stand.
     Trusted,
+    /// There, taken over from where pull requests push.
+    Promoted,
     /// Where pull requests push.
     PullRequest,
     /// Nowhere.
@@ -75,6 +84,8 @@ pub(super) fn tell(
         expected: Tags::new(),
         cached: BTreeSet::new(),
         summary: String::new(),
+        log: String::new(),
+        retags: false,
         complaints: Vec::new(),
     };
     story.use_example("minimal.yml", "")?;
@@ -150,6 +161,9 @@ pub(super) fn tell(
     story.push_to_main("another workflow", &three, &queue, &[])?;
     story.pull_request(&text, &queue)?;
     story.failed_build()?;
+    story.cancelled_run()?;
+    story.force_push()?;
+    story.trusted_team()?;
     story.other_destinations()?;
 
     Ok(story.complaints)
@@ -158,24 +172,13 @@ pub(super) fn tell(
 impl Story<'_> {
     /// A pull request that left `main` long ago, from a branch and from a fork; then the queue, and the merge.
     fn pull_request(&mut self, left_at: &str, main: &str) -> Result<(), Box<dyn Error>> {
-        self.shop
-            .git(&["checkout", "--quiet", "-b", "feature", left_at])?;
+        self.shop.branch("feature", left_at)?;
         self.shop
             .replace("services/cart/main.go", "GET /total", "GET /sum")?;
         self.shop.push("Rename another path")?;
         self.shop.append("services/cart/README.md", "Sums.\n")?;
         let head = self.shop.push("Say so")?;
-        // What GitHub checks out is a merge that is on no branch.
-        self.shop.git(&["checkout", "--quiet", "--detach", main])?;
-        self.shop.git(&[
-            "merge",
-            "--quiet",
-            "--no-ff",
-            "--message",
-            "Merge",
-            "feature",
-        ])?;
-        let merge = self.shop.push_as("refs/pull/7/merge")?;
+        let merge = self.shop.test_merge(main, "feature", "refs/pull/7/merge")?;
         let expectation = Expectation {
             built: &["cart"],
             failed: &[],
@@ -208,9 +211,7 @@ impl Story<'_> {
         let event = Event::merge_group(main, &merge);
         self.happens("the merge queue", &event, &expectation, &[])?;
 
-        self.shop.git(&["checkout", "--quiet", "main"])?;
-        self.shop.git(&["merge", "--quiet", "--ff-only", queue])?;
-        self.shop.push_as("HEAD")?;
+        self.shop.fast_forward(queue)?;
         self.push_to_main("the merge", main, &merge, &[])
     }
 
@@ -293,6 +294,84 @@ impl Story<'_> {
         self.answers("api", &unrelated, "http://127.0.0.1:8080/wares", "tea pot")
     }
 
+    /// A run is cancelled in the middle of a build, and an edit that has nothing to do with it is pushed.
+    fn cancelled_run(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.shop
+            .append("services/worker/main.go", "\n// Three.\n")?;
+        let cancelled = self.shop.push("Three")?;
+        let event = Event::push("refs/heads/main", &before, &cancelled);
+        self.github.cancel(&self.shop, &event, BUILD_BEGINS)?;
+        self.expect_registry("a cancelled run")?;
+        self.shop.append("README.md", "\nNobody waited.\n")?;
+        let unrelated = self.shop.push("Say more")?;
+        self.push_to_main(
+            "a text after a cancelled run",
+            &cancelled,
+            &unrelated,
+            &["worker"],
+        )
+    }
+
+    /// A commit is replaced by another one, and no clone can have it any more.
+    fn force_push(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.shop
+            .append("services/api/main.go", "\n// A mistake.\n")?;
+        let mistake = self.shop.push("A mistake")?;
+        self.shop.take_back(&before)?;
+        self.shop
+            .append("services/cart/main.go", "\n// No mistake.\n")?;
+        let forced = self.shop.push("No mistake")?;
+        self.shop.forget(&mistake)?;
+        // What stood there before the mistake stands there still.
+        self.push_to_main("a force push", &mistake, &forced, &["cart"])?;
+        self.use_example("public-repository.yml", "      reuse: false\n")?;
+        let alone = self.shop.push("Ask no registry")?;
+        let all = ["api", "cart", "worker"];
+        self.push_to_main("a force push without a registry", &mistake, &alone, &all)?;
+        self.summary_says("Everything is built");
+        Ok(())
+    }
+
+    /// A pull request whose image is taken over after the merge, and tags for images that were not built.
+    fn trusted_team(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.use_example("trusted-team.yml", "")?;
+        self.retags = true;
+        let main = self.shop.push("Trust all")?;
+        self.push_to_main("tags without a build", &before, &main, &[])?;
+        self.answers("api", &main, "http://127.0.0.1:8080/wares", "tea pot")?;
+
+        self.shop.branch("trusted", &main)?;
+        self.shop
+            .replace("services/cart/main.go", "GET /sum", "GET /due")?;
+        let head = self.shop.push("Rename a path")?;
+        let merge = self
+            .shop
+            .test_merge(&main, "trusted", "refs/pull/8/merge")?;
+        let expectation = Expectation {
+            built: &["cart"],
+            failed: &[],
+            tag: "pr-8",
+            pushed: Pushed::PullRequest,
+        };
+        let event = Event::pull_request(8, &main, &head, "acme/shop");
+        self.happens("a trusted pull request", &event, &expectation, &[])?;
+        self.shop.fast_forward(&merge)?;
+        let expectation = Expectation {
+            tag: &merge,
+            pushed: Pushed::Promoted,
+            ..expectation
+        };
+        let event = Event::push("refs/heads/main", &main, &merge);
+        self.happens("its merge", &event, &expectation, &[])?;
+        self.log_says("cart was taken over from ");
+        self.answers("cart", &merge, "http://127.0.0.1:8081/due", "0")?;
+        self.retags = false;
+        self.use_example("merge-queue.yml", "")
+    }
+
     /// A push to `main` with the commit that the work tree is on.
     fn push_to_main(
         &mut self,
@@ -328,9 +407,10 @@ impl Story<'_> {
             .filter(|command| command.name == "summary")
             .map(|command| command.value.as_str())
             .collect();
+        self.log = run.log;
         let content_tags = self.shop.content_tags(self.rebake, self.platforms)?;
         let directory = match expectation.pushed {
-            Pushed::WithCaches | Pushed::Trusted => Some("acme/shop"),
+            Pushed::WithCaches | Pushed::Trusted | Pushed::Promoted => Some("acme/shop"),
             Pushed::PullRequest => Some("acme/shop/pull_request"),
             Pushed::Nowhere => None,
         };
@@ -352,10 +432,13 @@ impl Story<'_> {
                 self.cached.insert((*service).to_owned());
             }
         }
-        let mut found = pushed::tags(self.builder.registry(), "acme/")?;
-        let caches = found.remove("acme/shop/build_cache").unwrap_or_default();
-        self.expect(what, "the registry holds", &found, &self.expected.clone());
-        self.expect(what, "there are caches of", &caches, &self.cached.clone());
+        if self.retags && matches!(expectation.pushed, Pushed::WithCaches | Pushed::Promoted) {
+            for service in content_tags.keys() {
+                let tags = self.expected.entry(format!("acme/shop/{service}"));
+                tags.or_default().insert(expectation.tag.to_owned());
+            }
+        }
+        self.expect_registry(what)?;
         println!(
             "  {what}: built {}, {:.1} s",
             if expectation.built.is_empty() {
@@ -368,6 +451,15 @@ impl Story<'_> {
         Ok(())
     }
 
+    /// What the registry should hold by now.
+    fn expect_registry(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
+        let mut found = pushed::tags(self.builder.registry(), "acme/")?;
+        let caches = found.remove("acme/shop/build_cache").unwrap_or_default();
+        self.expect(what, "the registry holds", &found, &self.expected.clone());
+        self.expect(what, "there are caches of", &caches, &self.cached.clone());
+        Ok(())
+    }
+
     /// The checks that should have reported, and how.
     fn expect_jobs(&mut self, what: &str, run: &Run, expectation: &Expectation<'_>) {
         let ends_well = expectation.failed.is_empty();
@@ -376,6 +468,7 @@ impl Story<'_> {
             .failed
             .iter()
             .map(|service| (service, "failure"));
+        let tagged = self.retags && expectation.pushed != Pushed::PullRequest;
         let gate = if ends_well { "success" } else { "failure" };
         let expected: BTreeMap<String, String> = built
             .chain(failed)
@@ -384,6 +477,7 @@ impl Story<'_> {
                 ("images/plan".to_owned(), "success".to_owned()),
                 ("images/rebake".to_owned(), gate.to_owned()),
             ])
+            .chain(tagged.then(|| ("images/tag".to_owned(), "success".to_owned())))
             .collect();
         // act puts the place in the matrix behind the name.
         let found: BTreeMap<String, String> = run
@@ -429,6 +523,14 @@ impl Story<'_> {
                 "the summary does not say {expected:?}:\n{}",
                 self.summary
             ));
+        }
+    }
+
+    /// Whether the last run said a text.
+    fn log_says(&mut self, expected: &str) {
+        if !self.log.contains(expected) {
+            self.complaints
+                .push(format!("the run does not say {expected:?}:\n{}", self.log));
         }
     }
 

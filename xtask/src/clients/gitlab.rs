@@ -7,7 +7,7 @@
 //! that logs in nowhere, makes no builder, and hands `docker buildx` to buildx with the builder of the tests; `buildctl` is
 //! pointed at it too. Components are included as local files. A shallow clone is not played.
 
-use super::{install, install::must, shop::Shop};
+use super::{cancelled, install, install::must, shop::Shop};
 use crate::{builder::Builder, tools};
 use std::{
     env,
@@ -139,6 +139,28 @@ impl<'a> GitLab<'a> {
         shop: &Shop,
         variables: &[(&str, &str)],
     ) -> Result<Pipeline, Box<dyn Error>> {
+        let output = self.client(shop, variables)?.output()?;
+        Ok(Pipeline {
+            succeeded: output.status.success(),
+            log: format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        })
+    }
+
+    /// Runs it until its log holds a text, and cancels it there.
+    pub(super) fn cancel(
+        &self,
+        shop: &Shop,
+        variables: &[(&str, &str)],
+        sign: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        cancelled::run_until(&mut self.client(shop, variables)?, self.builder, sign)
+    }
+
+    fn client(&self, shop: &Shop, variables: &[(&str, &str)]) -> Result<Command, Box<dyn Error>> {
         let registry = self.builder.registry();
         let mut client = install::gitlab_ci_local()?;
         client
@@ -184,14 +206,6 @@ impl<'a> GitLab<'a> {
             "PATH",
             env::join_paths(directories.chain(env::split_paths(&path)))?,
         );
-        let output = client.output()?;
-        Ok(Pipeline {
-            succeeded: output.status.success(),
-            log: format!(
-                "{}{}",
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            ),
-        })
+        Ok(client)
     }
 }

@@ -6,23 +6,17 @@
 use super::{
     gitlab::GitLab,
     hostile::{self, PROOF},
-    install::must,
     shop::Shop,
 };
-use std::{error::Error, fs, path::Path, process::Command};
+use std::{error::Error, fs};
 
 /// Tells the story and gives what was not as expected.
-pub(super) fn tell(gitlab: &GitLab<'_>, rebake: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+pub(super) fn tell(gitlab: &GitLab<'_>) -> Result<Vec<String>, Box<dyn Error>> {
     let shop = Shop::new("https://gitlab.com/acme/lab.git")?;
     gitlab.use_example(&shop, "many-services.yml")?;
     shop.write(
         ".gitignore",
-        ".gitlab-ci-local\nrebake-pipeline.yml\nrebake.env\n",
-    )?;
-    must(
-        Command::new(rebake)
-            .args(["generate", "--root"])
-            .arg(shop.tree()),
+        ".gitlab-ci-local\nrebake-pipeline.yml\nrebake.env\n.rebake\n",
     )?;
     let base = shop.push("The shop")?;
     hostile::write(&shop)?;
@@ -32,6 +26,9 @@ pub(super) fn tell(gitlab: &GitLab<'_>, rebake: &Path) -> Result<Vec<String>, Bo
         ("CI_PIPELINE_SOURCE", "merge_request_event"),
         ("CI_MERGE_REQUEST_IID", "9"),
         ("CI_MERGE_REQUEST_DIFF_BASE_SHA", base.as_str()),
+        // From a fork, and a member has started it.
+        ("CI_MERGE_REQUEST_PROJECT_ID", "7"),
+        ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "666"),
         ("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", &branch),
         ("REBAKE_REUSE", "false"),
         ("NO_COLOR", "1"),
@@ -49,6 +46,10 @@ pub(super) fn tell(gitlab: &GitLab<'_>, rebake: &Path) -> Result<Vec<String>, Bo
         .and_then(|count| count.parse::<usize>().ok());
     if count.is_none_or(|count| count < hostile::names().len()) {
         complain(format!("{count:?} services were planned\n{}", pipeline.log));
+    }
+    let child = fs::read_to_string(shop.tree().join("rebake-pipeline.yml")).unwrap_or_default();
+    if !child.contains("/acme/lab/merge_request/from_forks/\"") {
+        complain(format!("a fork pushes elsewhere:\n{child}"));
     }
     let jobs = pipeline.log.matches(" starting ").count();
     if jobs < 3 {

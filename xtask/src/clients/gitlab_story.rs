@@ -5,14 +5,16 @@
 
 use super::{
     gitlab::GitLab,
-    install::must,
     pushed::{self, Tags},
     shop::{SERVICES, Shop, UUID_1_5_0},
 };
 use crate::builder::Builder;
-use std::{collections::BTreeSet, error::Error, path::Path, process::Command, time::Instant};
+use std::{collections::BTreeSet, error::Error, path::Path, time::Instant};
 
 const ZEROS: &str = "0000000000000000000000000000000000000000";
+
+/// What the log of a job says before it bakes.
+const BUILD_BEGINS: &str = "$ docker buildx bake";
 
 struct Story<'a> {
     builder: &'a Builder,
@@ -23,6 +25,8 @@ struct Story<'a> {
     platforms: Option<&'static str>,
     expected: Tags,
     cached: BTreeSet<String>,
+    /// Whether the pipeline gives images that were not built the commit's tag.
+    retags: bool,
     complaints: Vec<String>,
 }
 
@@ -31,6 +35,8 @@ struct Story<'a> {
 struct Expectation<'a> {
     built: &'a [&'a str],
     failed: &'a [&'a str],
+    /// Taken over from where merge requests push.
+    promoted: &'a [&'a str],
     tag: &'a str,
     directory: &'a str,
 }
@@ -49,78 +55,73 @@ pub(super) fn tell(
         platforms: None,
         expected: Tags::new(),
         cached: BTreeSet::new(),
+        retags: false,
         complaints: Vec::new(),
     };
     gitlab.use_example(&story.shop, "minimal.yml")?;
+    // What children build from is committed by nobody.
     story.shop.write(
         ".gitignore",
-        ".gitlab-ci-local\nrebake-pipeline.yml\nrebake.env\n",
+        ".gitlab-ci-local\nrebake-pipeline.yml\nrebake.env\n.rebake\n",
     )?;
 
-    let first = story.push("The shop")?;
+    let first = story.shop.push("The shop")?;
     story.branch("the first push", ZEROS, &first, &SERVICES)?;
 
     story.shop.append("README.md", "\nMore to read.\n")?;
-    let text = story.push("Say more")?;
+    let text = story.shop.push("Say more")?;
     story.branch("a text", &first, &text, &[])?;
 
     gitlab.use_example(&story.shop, "many-services.yml")?;
     story
         .shop
         .replace("services/api/main.go", "GET /articles", "GET /goods")?;
-    let source = story.push("Rename a path")?;
+    let source = story.shop.push("Rename a path")?;
     story.branch("a service's source", &text, &source, &["api"])?;
 
     gitlab.use_example(&story.shop, "rootless.yml")?;
     story
         .shop
         .append("internal/queue/queue.go", "\n// Nothing new.\n")?;
-    let shared = story.push("Say it")?;
+    let shared = story.shop.push("Say it")?;
     let users = ["cart", "mailer", "worker"];
     story.branch("a shared package, by buildctl", &source, &shared, &users)?;
 
     gitlab.use_example(&story.shop, "merge-requests.yml")?;
     story.shop.replace("go.mod", "uuid v1.6.0", "uuid v1.5.0")?;
     story.shop.append("go.sum", UUID_1_5_0)?;
-    let bump = story.push("Another release of a dependency")?;
+    let bump = story.shop.push("Another release of a dependency")?;
     let users = ["api", "cart", "worker"];
     story.branch("a dependency bump", &shared, &bump, &users)?;
 
     story
         .shop
         .git(&["rm", "-r", "--quiet", "services/mailer"])?;
-    let without = story.push("No more mails")?;
+    let without = story.shop.push("No more mails")?;
     story.branch("a deleted service", &bump, &without, &[])?;
 
     story.merge_request(&shared, &without)?;
     story.failed_build()?;
+    story.cancelled_pipeline()?;
+    story.force_push()?;
+    story.trusted_members()?;
     story.own_registry()?;
     Ok(story.complaints)
 }
 
 impl Story<'_> {
-    /// Brings what is emitted up to date, as a person does before a commit.
-    fn push(&self, message: &str) -> Result<String, Box<dyn Error>> {
-        must(
-            Command::new(self.rebake)
-                .args(["generate", "--root"])
-                .arg(self.shop.tree()),
-        )?;
-        self.shop.push(message)
-    }
-
     /// A merge request that left `main` long ago; its merged result; and the merge.
     fn merge_request(&mut self, left_at: &str, main: &str) -> Result<(), Box<dyn Error>> {
-        self.shop
-            .git(&["checkout", "--quiet", "-b", "feature", left_at])?;
+        self.shop.branch("feature", left_at)?;
         self.shop
             .replace("services/cart/main.go", "GET /total", "GET /sum")?;
-        self.push("Rename another path")?;
+        self.shop.push("Rename another path")?;
         self.shop.append("services/cart/README.md", "Sums.\n")?;
-        self.push("Say so")?;
+        self.shop.push("Say so")?;
         let expectation = Expectation {
             built: &["cart"],
             failed: &[],
+            promoted: &[],
             tag: "mr-7",
             directory: "acme/lab/merge_request",
         };
@@ -132,17 +133,9 @@ impl Story<'_> {
         ];
         self.happens("a merge request", &variables, &expectation)?;
 
-        self.shop.git(&["checkout", "--quiet", "--detach", main])?;
-        let merge = [
-            "merge",
-            "--quiet",
-            "--no-ff",
-            "--message",
-            "Merge",
-            "feature",
-        ];
-        self.shop.git(&merge)?;
-        let merged = self.shop.push_as("refs/merge-requests/7/merge")?;
+        let merged = self
+            .shop
+            .test_merge(main, "feature", "refs/merge-requests/7/merge")?;
         let variables = [
             ("CI_PIPELINE_SOURCE", "merge_request_event"),
             ("CI_MERGE_REQUEST_IID", "7"),
@@ -152,9 +145,7 @@ impl Story<'_> {
         ];
         self.happens("its merged result", &variables, &expectation)?;
 
-        self.shop.git(&["checkout", "--quiet", "main"])?;
-        self.shop.git(&["merge", "--quiet", "--ff-only", &merged])?;
-        self.shop.push_as("HEAD")?;
+        self.shop.fast_forward(&merged)?;
         // What merge requests push is not trusted.
         self.branch("the merge", main, &merged, &["cart"])
     }
@@ -164,10 +155,11 @@ impl Story<'_> {
         let before = self.shop.head()?;
         self.shop
             .replace("services/api/main.go", "GET /goods", "GET /wares")?;
-        let failing = self.push("Rename a path again")?;
+        let failing = self.shop.push("Rename a path again")?;
         let expectation = Expectation {
             built: &[],
             failed: &["api"],
+            promoted: &[],
             tag: &failing,
             directory: "acme/lab",
         };
@@ -176,7 +168,7 @@ impl Story<'_> {
         self.happens("a runner that can't build", &variables, &expectation)?;
         self.gitlab.set_broken(false)?;
         self.shop.append("README.md", "\nAs if nothing were.\n")?;
-        let unrelated = self.push("Say more")?;
+        let unrelated = self.shop.push("Say more")?;
         self.branch(
             "a text after a failed build",
             &failing,
@@ -185,15 +177,76 @@ impl Story<'_> {
         )
     }
 
+    /// A pipeline is cancelled in the middle of a build, and an edit that has nothing to do with it is pushed.
+    fn cancelled_pipeline(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.shop
+            .append("services/worker/main.go", "\n// Three.\n")?;
+        let cancelled = self.shop.push("Three")?;
+        let variables = branch_variables(&before);
+        self.gitlab.cancel(&self.shop, &variables, BUILD_BEGINS)?;
+        self.expect_registry("a cancelled pipeline")?;
+        self.shop.append("README.md", "\nNobody waited.\n")?;
+        let unrelated = self.shop.push("Say more")?;
+        let what = "a text after a cancelled pipeline";
+        self.branch(what, &cancelled, &unrelated, &["worker"])
+    }
+
+    /// A commit is replaced by another one, and nobody has it any more.
+    fn force_push(&mut self) -> Result<(), Box<dyn Error>> {
+        let before = self.shop.head()?;
+        self.shop
+            .append("services/api/main.go", "\n// A mistake.\n")?;
+        let mistake = self.shop.push("A mistake")?;
+        self.shop.take_back(&before)?;
+        self.shop
+            .append("services/cart/main.go", "\n// No mistake.\n")?;
+        let forced = self.shop.push("No mistake")?;
+        self.shop.forget(&mistake)?;
+        self.branch("a force push", &mistake, &forced, &["cart"])
+    }
+
+    /// A merge request whose image is taken over after the merge, and tags for images that were not built.
+    fn trusted_members(&mut self) -> Result<(), Box<dyn Error>> {
+        self.gitlab.use_example(&self.shop, "trusted-members.yml")?;
+        let main = self.shop.push("Trust all")?;
+        self.shop.branch("trusted", &main)?;
+        self.shop
+            .replace("services/cart/main.go", "GET /sum", "GET /due")?;
+        self.shop.push("Rename a path")?;
+        let expectation = Expectation {
+            built: &["cart"],
+            failed: &[],
+            promoted: &[],
+            tag: "mr-8",
+            directory: "acme/lab/merge_request",
+        };
+        let variables = [
+            ("CI_PIPELINE_SOURCE", "merge_request_event"),
+            ("CI_MERGE_REQUEST_IID", "8"),
+            ("CI_MERGE_REQUEST_DIFF_BASE_SHA", main.as_str()),
+            ("CI_COMMIT_BEFORE_SHA", ZEROS),
+        ];
+        self.happens("a trusted merge request", &variables, &expectation)?;
+        self.shop.fast_forward("trusted")?;
+        let merged = self.shop.head()?;
+        let expectation = Expectation {
+            built: &[],
+            promoted: &["cart"],
+            tag: &merged,
+            directory: "acme/lab",
+            ..expectation
+        };
+        self.retags = true;
+        self.happens("its merge", &branch_variables(&main), &expectation)?;
+        self.retags = false;
+        Ok(())
+    }
+
     /// A registry, platforms and a stage of its own.
     fn own_registry(&mut self) -> Result<(), Box<dyn Error>> {
         let before = self.shop.head()?;
         self.gitlab.use_example(&self.shop, "own-registry.yml")?;
-        must(
-            Command::new(self.rebake)
-                .args(["generate", "--platform=linux/amd64,linux/arm64", "--root"])
-                .arg(self.shop.tree()),
-        )?;
         let commit = self.shop.push("Two platforms")?;
         self.platforms = Some("linux/amd64,linux/arm64");
         // As if all but one had been built.
@@ -207,6 +260,7 @@ impl Story<'_> {
         let expectation = Expectation {
             built: &["api"],
             failed: &[],
+            promoted: &[],
             tag: &commit,
             directory: "acme/lab/own",
         };
@@ -229,6 +283,7 @@ impl Story<'_> {
         let expectation = Expectation {
             built,
             failed: &[],
+            promoted: &[],
             tag: after,
             directory: "acme/lab",
         };
@@ -273,6 +328,9 @@ impl Story<'_> {
             .collect();
         let mut expected: BTreeSet<&str> = children.iter().map(String::as_str).collect();
         expected.insert("rebake-plan");
+        if self.retags {
+            expected.insert("rebake-tag");
+        }
         // The client takes a parent for good whose child has failed; GitLab does not.
         let failed: BTreeSet<&str> = pipeline
             .log
@@ -288,7 +346,7 @@ impl Story<'_> {
             ));
         }
         let content_tags = self.shop.content_tags(self.rebake, self.platforms)?;
-        for service in expectation.built {
+        for service in expectation.built.iter().chain(expectation.promoted) {
             let tags = self
                 .expected
                 .entry(format!("{}/{service}", expectation.directory))
@@ -299,14 +357,15 @@ impl Story<'_> {
                 .ok_or_else(|| format!("{service} is not in the plan"))?;
             tags.insert(content_tag.clone());
         }
-        let mut found = pushed::tags(self.builder.registry(), "acme/lab/")?;
-        found.retain(|repository, _| !repository.ends_with("/build_cache"));
-        if found != self.expected {
-            let expected = &self.expected;
-            self.complaints.push(format!(
-                "{what}: the registry holds {found:#?}, not {expected:#?}"
-            ));
+        if self.retags {
+            for service in content_tags.keys() {
+                let tags = self
+                    .expected
+                    .entry(format!("{}/{service}", expectation.directory));
+                tags.or_default().insert(expectation.tag.to_owned());
+            }
         }
+        self.expect_registry(what)?;
         println!(
             "  {what}: built {}, {:.1} s",
             if expectation.built.is_empty() {
@@ -316,6 +375,19 @@ impl Story<'_> {
             },
             started.elapsed().as_secs_f32()
         );
+        Ok(())
+    }
+
+    /// What the registry should hold by now.
+    fn expect_registry(&mut self, what: &str) -> Result<(), Box<dyn Error>> {
+        let mut found = pushed::tags(self.builder.registry(), "acme/lab/")?;
+        found.retain(|repository, _| !repository.ends_with("/build_cache"));
+        if found != self.expected {
+            let expected = &self.expected;
+            self.complaints.push(format!(
+                "{what}: the registry holds {found:#?}, not {expected:#?}"
+            ));
+        }
         Ok(())
     }
 }

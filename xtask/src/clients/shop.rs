@@ -122,6 +122,50 @@ impl Shop {
         self.head()
     }
 
+    /// Goes on from a commit, on a branch of its own.
+    pub(super) fn branch(&self, name: &str, at: &str) -> Result<(), Box<dyn Error>> {
+        self.git(&["checkout", "--quiet", "-b", name, at])?;
+        Ok(())
+    }
+
+    /// Merges a branch into a commit of `main` and pushes that under a ref, as servers do to test it: the merge is on no branch.
+    pub(super) fn test_merge(
+        &self,
+        main: &str,
+        branch: &str,
+        reference: &str,
+    ) -> Result<String, Box<dyn Error>> {
+        self.git(&["checkout", "--quiet", "--detach", main])?;
+        self.git(&["merge", "--quiet", "--no-ff", "--message", "Merge", branch])?;
+        self.push_as(reference)
+    }
+
+    /// Brings `main` to what is ahead of it, and pushes it.
+    pub(super) fn fast_forward(&self, to: &str) -> Result<(), Box<dyn Error>> {
+        self.git(&["checkout", "--quiet", "main"])?;
+        self.git(&["merge", "--quiet", "--ff-only", to])?;
+        self.push_as("HEAD")?;
+        Ok(())
+    }
+
+    /// Takes the branch back to a commit, as if what came after had never been. The next push is forced.
+    pub(super) fn take_back(&self, to: &str) -> Result<(), Box<dyn Error>> {
+        self.git(&["reset", "--quiet", "--hard", to])?;
+        Ok(())
+    }
+
+    /// Drops every commit that is on no branch, here and on the server, and makes sure that one is gone.
+    pub(super) fn forget(&self, commit: &str) -> Result<(), Box<dyn Error>> {
+        for directory in [self.tree(), self.server()] {
+            git(&directory, &["reflog", "expire", "--expire=now", "--all"])?;
+            git(&directory, &["gc", "--quiet", "--prune=now"])?;
+            if git(&directory, &["cat-file", "-e", commit]).is_ok() {
+                return Err(format!("{} still holds {commit}", directory.display()).into());
+            }
+        }
+        Ok(())
+    }
+
     /// The commit that the work tree is on.
     pub(super) fn head(&self) -> Result<String, Box<dyn Error>> {
         self.git(&["rev-parse", "HEAD"])
