@@ -39,6 +39,8 @@ pub(crate) struct PackageFiles {
     pub(crate) cgo: Vec<(Origin, CgoDirective)>,
     /// What the cgo preambles include.
     pub(crate) cgo_includes: Vec<Include>,
+    /// The names of links to directories that could be names of files, which the toolchain passes over.
+    pub(crate) directory_links: Vec<String>,
     /// Whether there is anything to build.
     pub(crate) presence: Presence,
     /// Whether the package stops before its imports are followed (a file-name collision).
@@ -117,6 +119,7 @@ pub(crate) fn select_files(
             embed_patterns: BTreeMap::new(),
             cgo: Vec::new(),
             cgo_includes: Vec::new(),
+            directory_links: Vec::new(),
             presence: Presence::AllExcluded,
             imports_followed: ImportsFollowed::Yes,
             problems: Vec::new(),
@@ -140,7 +143,13 @@ pub(crate) fn select_files(
             }
             EntryKind::Symlink => match sources.view().locate(&path) {
                 Ok(Some(resolved)) if resolved.kind == EntryKind::File => {}
-                Ok(Some(resolved)) if resolved.kind != EntryKind::Special => continue,
+                Ok(Some(resolved)) if resolved.kind != EntryKind::Special => {
+                    selection
+                        .package
+                        .directory_links
+                        .push(entry.name.to_string());
+                    continue;
+                }
                 Ok(Some(_)) => {
                     selection.unreadable(&path, &TreeErrorKind::NotAFile, &name);
                     continue;

@@ -112,7 +112,8 @@ fn directories(
     manifests: &[Source],
     own_files: usize,
 ) -> Directories {
-    let others = 3 + manifests.len() + own_files + named.whole.len() + named.files.len();
+    let named = named.whole.len() + named.files.len() + scope.directory_links.len();
+    let others = 3 + manifests.len() + own_files + named;
     limit_directories(&scope.packages, MOST_PATTERNS.saturating_sub(others))
 }
 
@@ -149,6 +150,13 @@ pub(super) fn lets_in(
         if scope.embedding.contains(directory) || go_may_take(name, cgo) {
             is_in = rest.is_none();
         }
+    }
+    if scope
+        .directory_links
+        .iter()
+        .any(|link| path.starts_with(link))
+    {
+        is_in = false;
     }
     let is_inert = |name: &str| {
         name.ends_with("_test.go") || !directories.whole.is_empty() && name == "testdata"
@@ -231,6 +239,9 @@ pub(super) fn render(
         };
         lines.push(format!("!{prefix}{names}"));
         lines.push(format!("{prefix}{names}/*"));
+    }
+    for link in &scope.directory_links {
+        lines.push(escaped(link)?);
     }
     lines.push("**/*_test.go".to_owned());
     if !directories.whole.is_empty() {

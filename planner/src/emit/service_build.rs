@@ -137,6 +137,9 @@ pub struct Scope {
     pub embedded: BTreeSet<RepoPath>,
     /// Links, and files that stand elsewhere or have unusual names.
     pub files: BTreeSet<RepoPath>,
+    /// Links to directories that could be files of packages by their names. Where what they lead to is not there, Go would
+    /// take them for files that can't be read.
+    pub directory_links: BTreeSet<RepoPath>,
     /// Files that stand in the image beside the binary, and that no rule of Go's could make it read.
     pub assets: BTreeSet<RepoPath>,
     /// Files that Go takes wherever it finds them, there or not: so what the plan missed would be seen.

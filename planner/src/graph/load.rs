@@ -39,6 +39,8 @@ pub(crate) struct Package {
     pub(crate) presence: Presence,
     /// Its input files, the embedded ones and the C inputs included, sorted.
     pub(crate) files: Vec<PackageFile>,
+    /// Links to directories that could be files of it by their names.
+    pub(crate) directory_links: Vec<RepoPath>,
     /// The packages of the tree that it imports.
     pub(crate) dependencies: BTreeSet<String>,
     /// What it imports that the tree does not hold.
@@ -159,6 +161,7 @@ impl<'a, 'tree> Loader<'a, 'tree> {
             name: String::new(),
             presence: Presence::AllExcluded,
             files: Vec::new(),
+            directory_links: Vec::new(),
             dependencies: BTreeSet::new(),
             third_party: BTreeSet::new(),
             standard: Vec::new(),
@@ -192,6 +195,10 @@ impl<'a, 'tree> Loader<'a, 'tree> {
                 kind: file.kind,
                 digest: file.digest,
             })
+            .collect();
+        let links = selected.directory_links.iter();
+        package.directory_links = links
+            .map(|name| package.local.directory.child(name))
             .collect();
         if selected.presence == Presence::AllExcluded {
             package.problems.push(package_problem(

@@ -280,6 +280,8 @@ impl Plan {
 }
 
 fn add_package(scope: &mut Scope, package: &Package) {
+    let links = package.directory_links.iter();
+    scope.directory_links.extend(links.cloned());
     scope.packages.insert(package.local.directory.clone());
     if package
         .files
