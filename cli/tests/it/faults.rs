@@ -41,8 +41,8 @@ fn an_unknown_name_is_answered_with_what_was_meant_or_with_those_that_exist() {
             "there is no verb `pln`; did you mean `plan`?",
         ),
         (
-            &["man", "ci", "jenkins"],
-            "there is no verb `jenkins`; there are github, gitlab, retag, help",
+            &["man", "ci", "githob"],
+            "there is no verb `githob`; did you mean `github`?",
         ),
         (
             &["man", "plan", "x"],
