@@ -10,9 +10,12 @@ use crate::{
     planning::{Planned, plan_alone, plan_tree, set_threads},
 };
 use rebake_planner::{
+    discover::service_name::ServiceName,
     emit::{BUILD_FILES, Build, EmittedFile, emit_service, emit_shared},
+    path::RepoPath,
     wire::PredictionDocument,
 };
+use std::collections::BTreeSet;
 
 pub(crate) fn run(arguments: &GenerateArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
@@ -23,24 +26,33 @@ pub(crate) fn run(arguments: &GenerateArguments, output: &mut Output) -> Result<
     planned.lint();
     output.show_diagnostics(&planned);
     let files = emitted_files(&planned)?;
-    let differences = build_files::compare(&planned.directory, &files)?;
+    let mut differences = build_files::compare(&planned.directory, &files)?;
+    let images = planned.plan.images.iter();
+    let in_doubt: BTreeSet<&ServiceName> = images
+        .filter(|image| image.keys.is_none())
+        .map(|image| &image.inputs.service)
+        .collect();
+    // What can't be told now need not be gone: a fault that is mended brings the same files again.
+    differences.retain(|(path, difference)| {
+        let is_of = |service: &&ServiceName| {
+            let directory = RepoPath::root().child(BUILD_FILES).child(service.as_str());
+            path.starts_with(&directory)
+        };
+        *difference != Difference::LeftOver || !in_doubt.iter().any(is_of)
+    });
     output.write(&output::generate::render(
         &planned,
         &files,
         &differences,
+        &in_doubt,
         arguments.check,
     ));
-    if arguments.check {
-        return Ok(if differences.is_empty() {
-            answered(&planned, &arguments.build)
-        } else {
-            ExitCode::Failed
-        });
+    if !arguments.check {
+        build_files::apply(&planned.directory, &files, &differences)?;
     }
-    build_files::apply(&planned.directory, &files, &differences)?;
-    // A service in doubt has no files, and an image that can't be built must not go unnoticed.
-    let in_doubt = planned.plan.images.iter().any(|image| image.keys.is_none());
-    Ok(if in_doubt {
+    let is_stale = arguments.check && !differences.is_empty();
+    // An image that can't be built must not go unnoticed.
+    Ok(if is_stale || !in_doubt.is_empty() {
         ExitCode::Failed
     } else {
         answered(&planned, &arguments.build)

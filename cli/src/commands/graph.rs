@@ -33,7 +33,11 @@ pub(crate) fn run(arguments: &GraphArguments, output: &mut Output) -> Result<Exi
     match arguments.format {
         GraphFormat::Human => output.write(&output::graph::render(&picture())),
         GraphFormat::Dot => output.write(&output::dot::render(&picture())),
-        GraphFormat::Mermaid => output.write(&output::mermaid::render(&picture())),
+        GraphFormat::Mermaid => {
+            let picture = picture();
+            output.say(&output::mermaid::too_large(&picture).unwrap_or_default());
+            output.write(&output::mermaid::render(&picture));
+        }
         GraphFormat::Html => {
             output.write(&output::html::render(&planned, service, &picture()));
         }

@@ -2,12 +2,14 @@
 
 use super::printable;
 use crate::{build_files::Difference, planning::Planned};
-use rebake_planner::{emit::EmittedFile, path::RepoPath};
+use rebake_planner::{discover::service_name::ServiceName, emit::EmittedFile, path::RepoPath};
+use std::collections::BTreeSet;
 
 pub(crate) fn render(
     planned: &Planned,
     files: &[EmittedFile],
     differences: &[(RepoPath, Difference)],
+    in_doubt: &BTreeSet<&ServiceName>,
     check: bool,
 ) -> String {
     let mut text = String::new();
@@ -35,6 +37,13 @@ pub(crate) fn render(
             files.len()
         ),
     });
+    if !in_doubt.is_empty() {
+        let names: Vec<&str> = in_doubt.iter().map(|name| name.as_str()).collect();
+        text.push_str(&format!(
+            "in doubt, so left as it is: {}; `rebake plan` says why\n",
+            names.join(", ")
+        ));
+    }
     text
 }
 

@@ -1,7 +1,26 @@
 //! The graph for Mermaid, which Markdown pages draw.
 
 use super::graph::Picture;
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+/// As many edges as a page draws, unless its owner configures Mermaid otherwise.
+///
+/// Source: mermaid-js/mermaid (`maxEdges` in `defaultConfig.ts`).
+const MOST_EDGES: usize = 500;
+
+/// What to do about a graph that pages refuse to draw.
+pub(crate) fn too_large(picture: &Picture) -> Option<String> {
+    let edges = picture.nodes.values().map(BTreeSet::len);
+    let edges = picture.services.len() + edges.sum::<usize>();
+    (edges > MOST_EDGES).then(|| {
+        format!(
+            "this graph has {edges} edges, and pages draw a Mermaid graph of {MOST_EDGES} at most; name a service, or use --affected, --nodes modules or --format html\n"
+        )
+    })
+}
 
 /// Renders the graph as a flow chart. Nodes are numbered, since Mermaid takes few characters in their names.
 pub(crate) fn render(picture: &Picture) -> String {

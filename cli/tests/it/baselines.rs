@@ -421,6 +421,25 @@ fn a_path_is_taken_from_where_one_stands_and_not_from_outside() {
 }
 
 #[test]
+fn a_graph_that_no_page_draws_is_told() {
+    let shop = Shop::new();
+    let graph = |shop: &Shop| shop.run(&["graph", "api", "--format", "mermaid"]).stderr;
+    assert_eq!(graph(&shop), "");
+    let mut imports = String::from("package auth\n\nimport (\n");
+    for number in 0..500 {
+        let path = format!("internal/generated/p{number}");
+        imports.push_str(&format!("\t_ \"example.com/shop/{path}\"\n"));
+        shop.write(&format!("{path}/p.go"), "package p\n");
+    }
+    shop.write("internal/auth/many.go", &(imports + ")\n"));
+    let told = graph(&shop);
+    assert!(
+        told.contains("pages draw a Mermaid graph of 500 at most"),
+        "{told}"
+    );
+}
+
+#[test]
 fn the_affected_part_of_the_graph_is_what_lies_between_a_change_and_a_service() {
     let shop = Shop::new();
     shop.commit_all();

@@ -75,6 +75,26 @@ fn a_service_in_doubt_fails_and_the_others_are_written() {
     );
     assert!(!shop.root().join(".rebake/api").exists());
     assert!(shop.root().join(".rebake/cart/Dockerfile").exists());
+    let told = "in doubt, so left as it is: api; `rebake plan` says why\n";
+    assert!(answer.stdout.ends_with(told), "{answer:?}");
+}
+
+#[test]
+fn a_service_that_comes_into_doubt_keeps_its_files_and_fails_the_check() {
+    let shop = Shop::new();
+    assert_eq!(shop.run(&["generate"]).code, 0);
+    let kept = shop.root().join(".rebake/api/Dockerfile");
+    let before = std::fs::read_to_string(&kept).unwrap();
+    shop.write("services/api/broken.go", "package main\n\nimport \"fmt\n");
+    for arguments in [&["generate"][..], &["generate", "--check"]] {
+        assert_eq!(shop.run(arguments).code, 1, "{arguments:?}");
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), before);
+    }
+    shop.remove("services/api/broken.go");
+    // The bake file has lost the service; its own files are as they were.
+    let answer = shop.run(&["generate"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(!answer.stdout.contains(".rebake/api"), "{answer:?}");
 }
 
 /// Service and what becomes of its stages, `-` for cached, `+` for what runs, `?` for what follows another.
