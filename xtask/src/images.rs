@@ -3,16 +3,18 @@
 //! In: checkouts and the sample monorepos. Out: what differs from the promise, one task for each of them. It works on
 //! copies: a checkout stays as it is.
 
+mod baked;
+mod beside;
 mod binaries;
 mod check;
 mod checkout;
 mod closed;
 mod lint;
+mod many;
 mod names;
 mod reproducible;
 mod running;
 mod steps;
-
 mod visible;
 
 use std::{error::Error, process::ExitCode};
@@ -41,6 +43,12 @@ enum Task {
     Lint(lint::Arguments),
     /// Build programs in directories whose names other tools take for something else.
     Names,
+    /// Build with `docker buildx bake`: equal digests, and one image of two builders.
+    Bake,
+    /// Build a service of many packages.
+    Many(many::Arguments),
+    /// Measure what builds cost beside the Dockerfiles that people write today.
+    Beside(beside::Arguments),
     /// A part of all of these, as every change is held to it.
     Check,
 }
@@ -55,6 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Task::Reproducible(arguments) => reproducible::run(arguments)?,
         Task::Lint(arguments) => lint::run(arguments)?,
         Task::Names => names::run()?,
+        Task::Bake => baked::run()?,
+        Task::Many(arguments) => many::run(arguments)?,
+        Task::Beside(arguments) => beside::run(arguments)?,
         Task::Check => check::run()?,
     };
     Ok(if all_well {

@@ -26,3 +26,22 @@ ENV PATH=/usr/local/bin:/usr/bin:/bin:/busybox
 
 FROM tools AS alpine
 COPY --from=certificates ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --chmod=1777 tmp /tmp
+
+# With the machine's C toolchain, for cgo.
+FROM scratch AS cgo
+COPY --from=toolchain . /
+COPY --from=busybox busybox /busybox/busybox
+RUN ["/busybox/busybox", "--install", "-s", "/busybox"]
+RUN ["/busybox/busybox", "ln", "-s", "/busybox/busybox", "/bin/sh"]
+COPY --from=goroot . /usr/local/go
+COPY --from=certificates ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+ENV PATH=/usr/local/go/bin:/usr/bin:/bin:/busybox GOTOOLCHAIN=local GOPATH=/go
+RUN mkdir -p /root /go && mkdir -m 1777 /tmp
+WORKDIR /go
+
+FROM static AS base
+COPY --from=library . /
+
+FROM debug AS base-debug
+COPY --from=library . /

@@ -1,9 +1,9 @@
 //! The images that emitted Dockerfiles start from, made of what the machine has.
 //!
-//! In: the machine's Go and busybox. Out: the storage of a registry with images under the names of the public ones, made
+//! In: the machine's Go, busybox and C toolchain. Out: the storage of a registry with images under the names of the public ones, made
 //! once for each Go release and kept below `target/tools`.
 
-use super::{Builder, Registry, Request, Toolchain, install, install::which};
+use super::{Builder, Registry, Request, Toolchain, c_toolchain, install, install::which};
 use crate::tools;
 use std::{
     error::Error,
@@ -16,14 +16,21 @@ use std::{
 const DOCKERFILE: &str = include_str!("base.Dockerfile");
 
 /// A target of the Dockerfile, and the name of the image.
-const IMAGES: [(&str, &str); 6] = [
+const IMAGES: [(&str, &str); 9] = [
     ("golang", "library/golang:"),
     ("warm", "warm/library/golang:"),
     ("static", "distroless/static-debian13:nonroot"),
     ("debug", "distroless/static-debian13:debug-nonroot"),
     ("alpine", "library/alpine:3.22"),
     ("tools", "library/busybox:latest"),
+    ("cgo", "cgo/library/golang:"),
+    ("base", "distroless/base-debian13:nonroot"),
+    ("base-debug", "distroless/base-debian13:debug-nonroot"),
 ];
+
+/// Named contexts of the Dockerfile: the C toolchain, and the C library alone.
+const TOOLCHAIN: &str = "toolchain";
+const LIBRARY: &str = "library";
 
 /// The storage of a registry that holds the images.
 pub(super) fn storage() -> Result<PathBuf, Box<dyn Error>> {
@@ -33,7 +40,9 @@ pub(super) fn storage() -> Result<PathBuf, Box<dyn Error>> {
         .output()?;
     let go = String::from_utf8(go.stdout)?;
     let go_root = PathBuf::from(go.lines().next().ok_or("go names no GOROOT")?);
-    let made_of = blake3::hash(format!("{go}\n{DOCKERFILE}\n{IMAGES:?}").as_bytes()).to_hex();
+    let c_toolchain = c_toolchain::versions()?;
+    let made_of = format!("{go}\n{DOCKERFILE}\n{IMAGES:?}\n{c_toolchain}");
+    let made_of = blake3::hash(made_of.as_bytes()).to_hex();
     let tools = tools::target_directory().join("tools");
     let finished = tools.join(format!("base-images-{}", &made_of[..12]));
     if finished.is_dir() {
@@ -63,6 +72,12 @@ fn make(builder: &Builder, go_root: &Path) -> Result<(), Box<dyn Error>> {
         "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n",
     )?;
     fs::write(context.join("Dockerfile"), DOCKERFILE)?;
+    let at = |name: &str| scratch.path().join(name);
+    for name in [TOOLCHAIN, LIBRARY] {
+        fs::create_dir_all(at(name))?;
+    }
+    c_toolchain::write_toolchain(&at(TOOLCHAIN))?;
+    c_toolchain::write_c_library(&at(LIBRARY))?;
     let busybox = which("busybox")?;
     let registry = builder.registry();
     for (target, name) in IMAGES {
@@ -73,6 +88,8 @@ fn make(builder: &Builder, go_root: &Path) -> Result<(), Box<dyn Error>> {
         let request = Request::new(context, context, target)
             .named_context("busybox", busybox.parent().unwrap_or(Path::new("/bin")))
             .named_context("goroot", go_root)
+            .named_context(TOOLCHAIN, &at(TOOLCHAIN))
+            .named_context(LIBRARY, &at(LIBRARY))
             .named_context("certificates", Path::new("/etc/ssl/certs"))
             .named_context("zones", Path::new("/usr/share/zoneinfo"))
             .argument(

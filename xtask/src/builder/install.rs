@@ -12,10 +12,13 @@ use std::{
     process::Command,
 };
 
-const SYSTEM_PACKAGES: [(&str, &str); 3] = [
+const SYSTEM_PACKAGES: [(&str, &str); 6] = [
+    ("gcc", "gcc"),
+    ("g++", "g++"),
     ("runc", "runc"),
     ("docker-registry", "docker-registry"),
     ("busybox", "busybox-static"),
+    ("setpriv", "util-linux"),
 ];
 
 /// Where Debian puts programs for the system, which not every search path names.

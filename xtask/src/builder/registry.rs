@@ -80,6 +80,26 @@ impl Registry {
         &self.address
     }
 
+    /// The digest that a tag stands for.
+    pub(crate) fn digest(&self, name: &str, tag: &str) -> Result<String, Box<dyn Error>> {
+        let link = format!("repositories/{name}/_manifests/tags/{tag}/current/link");
+        let digest = fs::read_to_string(self.files().join(link))?;
+        Ok(digest.trim().to_owned())
+    }
+
+    /// A manifest, an index or a configuration by its digest.
+    pub(crate) fn document(&self, digest: &str) -> Result<serde_json::Value, Box<dyn Error>> {
+        let hex = digest.trim_start_matches("sha256:");
+        let prefix = hex.get(..2).ok_or("no digest")?;
+        let blob = format!("blobs/sha256/{prefix}/{hex}/data");
+        Ok(serde_json::from_slice(&fs::read(self.files().join(blob))?)?)
+    }
+
+    /// Where the registry keeps what was pushed.
+    fn files(&self) -> PathBuf {
+        self.storage().join("docker/registry/v2")
+    }
+
     /// The folder with everything that was pushed.
     pub(crate) fn storage(&self) -> PathBuf {
         self.directory.path().join(STORAGE)

@@ -2,7 +2,7 @@
 
 use super::checkout::{Checkout, Selection};
 use crate::builder::{Builder, Record, Toolchain};
-use rebake_planner::emit::ServiceBuild;
+use rebake_planner::{emit::ServiceBuild, target::Cgo};
 use std::{error::Error, fs};
 
 #[derive(clap::Args)]
@@ -24,7 +24,12 @@ struct Count {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
-    let builder = Builder::start_with(Toolchain::Warm)?;
+    let toolchain = if arguments.selection.has_cgo() {
+        Toolchain::Cgo
+    } else {
+        Toolchain::Warm
+    };
+    let builder = Builder::start_with(toolchain)?;
     build_all(&builder, &arguments.selection, arguments.debug)
 }
 
@@ -71,7 +76,10 @@ fn build_one(
     let built = |target| builder.build(&checkout.request(build, target).into_directory(&output));
     let record = built("final")?;
     let summary = summary(&record);
-    let expected = checkout.go_build(build);
+    let expected = match build.cgo {
+        Cgo::Disabled => checkout.go_build(build),
+        Cgo::Enabled => checkout.go_build_in_place(builder, build),
+    };
     match (record.or_failure(), expected) {
         // What no checkout can build, no image can hold.
         (Err(_), Err(_)) => println!("  {name}: go build fails too"),

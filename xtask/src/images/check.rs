@@ -1,22 +1,32 @@
 //! What a change is held to: a part of every other task, chosen so that each layout and each promise is there, and small
 //! enough to run every time.
 
-use super::{binaries, checkout::Selection, closed, lint, reproducible, running, steps, visible};
+use super::{
+    baked, binaries, checkout::Selection, closed, lint, reproducible, running, steps, visible,
+};
 use crate::builder::{Builder, Toolchain};
 use std::{error::Error, time::Instant};
 
 /// Sample monorepos that are built: one of each layout, and those that once failed.
-const BUILT: [&str; 10] = [
+const BUILT: [&str; 11] = [
     "embed/go-mod-file",
     "layouts/nested-modules",
     "modules/before-lazy-loading",
     "replace/declared-path-does-not-matter",
+    "symlinks/link-to-a-directory-named-like-a-file",
     "symlinks/package-directory",
     "third-party/imports-nothing-back",
     "vendor/third-party",
     "vendor/workspace",
     "workspace/members-and-others",
     "workspace/versions-of-a-pruned-workspace",
+];
+
+/// Sample monorepos that are built with cgo.
+const BUILT_WITH_CGO: [&str; 3] = [
+    "cgo/include-directories",
+    "cgo/in-a-library-with-imports",
+    "cgo/only-cgo-files",
 ];
 
 /// Sample monorepos of which every input is hidden once.
@@ -48,6 +58,13 @@ pub(super) fn run() -> Result<bool, Box<dyn Error>> {
     all_well &= part("binaries", || {
         binaries::build_all(&builder, &Selection::of_fixtures(&BUILT), false)
     })?;
+    all_well &= part("binaries with cgo", || {
+        let builder = builder.fresh_with(Toolchain::Cgo)?;
+        let selection = Selection::of_fixtures_with_cgo(&BUILT_WITH_CGO);
+        let is_well = binaries::build_all(&builder, &selection, false)?;
+        Ok(is_well && running::check_cgo(&builder)?)
+    })?;
+    all_well &= part("bake", || baked::check_all(&builder))?;
     all_well &= part("closed scopes", || {
         closed::check_all(&builder, &Selection::of_fixtures(&CLOSED), None)
     })?;
@@ -63,7 +80,7 @@ pub(super) fn run() -> Result<bool, Box<dyn Error>> {
         lint::lint_all(&builder, &Selection::of_fixtures(&BUILT))
     })?;
     all_well &= part("running images", || {
-        running::check_all(&builder, &["distroless-static", "scratch"], false)
+        running::check_all(&builder, &["distroless-static", "scratch"], &[])
     })?;
     Ok(all_well)
 }

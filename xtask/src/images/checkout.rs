@@ -2,7 +2,7 @@
 //!
 //! In: a directory or a sample monorepo. Out: a [`Checkout`] whose services can be built, by BuildKit or by `go build`.
 
-use crate::builder::{Daemon, Request, copy, free_address};
+use crate::builder::{Builder, Daemon, Request, copy, free_address};
 use crate::tools;
 use camino::{Utf8Path, Utf8PathBuf};
 use rebake_fixtures::{Case, case, module_proxy::write_module_proxy};
@@ -28,6 +28,9 @@ pub(super) struct Selection {
     /// Only services whose name holds this text.
     #[arg(long)]
     only: Option<String>,
+    /// Turn cgo on.
+    #[arg(long)]
+    cgo: bool,
     /// Lines to put before the rebake.toml of every checkout.
     #[arg(long, default_value = "")]
     config: String,
@@ -56,7 +59,16 @@ impl Selection {
             fixtures: names.iter().map(|name| (*name).to_owned()).collect(),
             services: vec!["**".to_owned()],
             only: None,
+            cgo: false,
             config: String::new(),
+        }
+    }
+
+    /// Sample monorepos with cgo.
+    pub(super) fn of_fixtures_with_cgo(names: &[&str]) -> Self {
+        Self {
+            cgo: true,
+            ..Self::of_fixtures(names)
         }
     }
 
@@ -67,6 +79,11 @@ impl Selection {
             config: config.to_owned(),
             ..Self::of_fixtures(&[])
         }
+    }
+
+    /// Whether cgo is turned on.
+    pub(super) fn has_cgo(&self) -> bool {
+        self.cgo
     }
 
     /// The checkouts.
@@ -100,7 +117,12 @@ impl Selection {
         let mut config = self.config.clone();
         let mut proxy = None;
         match source {
-            Source::Directory(directory) => copy(directory, root.as_std_path())?,
+            Source::Directory(directory) => {
+                copy(directory, root.as_std_path())?;
+                if self.cgo {
+                    options.cgo = Some(Cgo::Enabled);
+                }
+            }
             Source::Case(case) => {
                 case.write_to(root.as_std_path())?;
                 let linux = case
@@ -113,7 +135,7 @@ impl Selection {
                 for tag in &case.tags {
                     options.tags.push(tag.parse()?);
                 }
-                if !case.cgo.contains(&case::Cgo::Off) {
+                if self.cgo || !case.cgo.contains(&case::Cgo::Off) {
                     options.cgo = Some(Cgo::Enabled);
                 }
                 if !case.module_proxy.is_empty() {
@@ -241,16 +263,7 @@ impl Checkout {
     pub(super) fn go_build(&self, build: &ServiceBuild) -> Result<Vec<u8>, Box<dyn Error>> {
         let output = self.scratch.path().join("binary");
         let mut command = self.go(build);
-        command
-            .arg("build")
-            .args(["-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o"])
-            .arg(&output);
-        if !build.tags.is_empty() {
-            let tags: Vec<String> = build.tags.iter().map(ToString::to_string).collect();
-            command.arg(format!("-tags={}", tags.join(",")));
-        }
-        let package = build.main_directory.strip_prefix(&build.module_directory);
-        command.arg(format!("./{}", package.unwrap_or_default()));
+        command.args(go_build_arguments(build, &output.display().to_string()));
         let result = command.output()?;
         if !result.status.success() {
             return Err(String::from_utf8_lossy(&result.stderr).into());
@@ -258,6 +271,39 @@ impl Checkout {
         let binary = fs::read(&output)?;
         fs::remove_file(&output)?;
         Ok(binary)
+    }
+
+    /// The same in a container, where the checkout is at the place at which emitted builds have it. With cgo that counts:
+    /// Go names binaries after the flags for the C compiler, and with `${SRCDIR}` these hold the place.
+    pub(super) fn go_build_in_place(
+        &self,
+        builder: &Builder,
+        build: &ServiceBuild,
+    ) -> Result<Vec<u8>, Box<dyn Error>> {
+        let directory = tempfile::tempdir()?;
+        let place = |path: &str| Utf8Path::new("/src").join(path);
+        let workspace = match build.layout.workspace() {
+            Some(directory) => place(directory.as_str()).join("go.work"),
+            None => "off".into(),
+        };
+        let mut words = vec!["go".to_owned()];
+        words.extend(go_build_arguments(build, "/out/binary"));
+        fs::write(
+            directory.path().join("Dockerfile"),
+            format!(
+                "FROM golang:{release} AS build\nENV CGO_ENABLED=1 GOWORK={workspace}\nCOPY . /src\n\
+                 WORKDIR {module}\nRUN {words}\nFROM scratch AS binary\nCOPY --from=build /out/ /\n",
+                release = tools::GO_RELEASE,
+                module = place(build.module_directory.as_str()),
+                words = serde_json::Value::from(words),
+            ),
+        )?;
+        let output = directory.path().join("image");
+        let request = Request::new(self.root.as_std_path(), directory.path(), "binary");
+        builder
+            .build(&request.into_directory(&output))?
+            .or_failure()?;
+        Ok(fs::read(output.join("binary"))?)
     }
 
     /// `go`, set up as the build of a service sets it up, in the directory of its module.
@@ -303,6 +349,26 @@ impl Checkout {
         }
         command
     }
+}
+
+/// `go build` with the flags of emitted builds.
+fn go_build_arguments(build: &ServiceBuild, output: &str) -> Vec<String> {
+    let fixed = [
+        "build",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags=-s -w",
+        "-o",
+        output,
+    ];
+    let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
+    if !build.tags.is_empty() {
+        let tags: Vec<String> = build.tags.iter().map(ToString::to_string).collect();
+        arguments.push(format!("-tags={}", tags.join(",")));
+    }
+    let package = build.main_directory.strip_prefix(&build.module_directory);
+    arguments.push(format!("./{}", package.unwrap_or_default()));
+    arguments
 }
 
 fn write_files(root: &Utf8Path, build: &ServiceBuild) -> Result<(), WriteError> {

@@ -74,10 +74,7 @@ fn digest(
     let request = checkout
         .request(build, "final")
         .option("build-arg:SOURCE_DATE_EPOCH", "0")
-        .argument(
-            "--output",
-            &format!("type=oci,rewrite-timestamp=true,dest={}", image.display()),
-        )
+        .argument("--output", &format!("type=oci,dest={}", image.display()))
         .argument("--metadata-file", &metadata.display().to_string());
     builder.build(&request)?.or_failure()?;
     let metadata: serde_json::Value = serde_json::from_slice(&fs::read(metadata)?)?;

@@ -10,6 +10,7 @@ use crate::builder::{Builder, Request, Toolchain, run as run_command, which};
 use rebake_fixtures::Case;
 use std::{
     error::Error,
+    fmt::Write as _,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -31,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "distroless-static,scratch,alpine"
+        default_value = "distroless-static,distroless-base,scratch,alpine"
     )]
     runtime: Vec<String>,
     /// Leave out the images for debugging, whose debugger takes minutes to compile.
@@ -42,28 +43,27 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let builder = Builder::start_with(Toolchain::Warm)?;
     let runtimes: Vec<&str> = arguments.runtime.iter().map(String::as_str).collect();
-    check_all(&builder, &runtimes, !arguments.no_debug)
+    let debug: &[&str] = if arguments.no_debug { &[] } else { &runtimes };
+    let is_well = check_all(&builder, &runtimes, debug)?;
+    Ok(check_cgo(&builder.fresh_with(Toolchain::Cgo)?)? && is_well)
 }
 
-/// Runs the program on these runtime images, and in their images for debugging where that is wanted.
+/// Runs the program on these runtime images, and those of them for debugging that are wanted.
 pub(super) fn check_all(
     builder: &Builder,
     runtimes: &[&str],
-    debug: bool,
+    debug: &[&str],
 ) -> Result<bool, Box<dyn Error>> {
     let certificate = Certificate::new()?;
-    let static_image = trusting_images(builder, &certificate)?;
+    make_images_trust(builder, &certificate)?;
+    // The first has seen other images of these names.
+    let builder = &builder.fresh()?;
     let mut faults = 0;
     for runtime in runtimes {
-        let image = if *runtime == "distroless-static" {
-            static_image.as_str()
-        } else {
-            runtime
-        };
-        let checkout = prepared(&certificate, image)?;
+        let checkout = prepared(&certificate, runtime)?;
         let name = format!("{runtime}, final");
         faults += check_program(builder, &checkout, &name, "final")?;
-        if debug {
+        if debug.contains(runtime) {
             faults += check_debug(builder, &checkout, &format!("{runtime}, debug"))?;
         }
     }
@@ -93,8 +93,34 @@ impl Certificate {
     }
 }
 
-/// A Go image and a distroless image with one more trusted certificate; tells the name of the latter.
-fn trusting_images(builder: &Builder, certificate: &Certificate) -> Result<String, Box<dyn Error>> {
+/// The images that bring their certificates along, and how this registry names them.
+const TRUSTING: [(&str, &str, &str); 6] = [
+    ("golang", "golang", "library/golang:trusting"),
+    ("alpine", "alpine:3.22", "library/alpine:3.22"),
+    (
+        "static",
+        "gcr.io/distroless/static-debian13:nonroot",
+        "distroless/static-debian13:nonroot",
+    ),
+    (
+        "static-debug",
+        "gcr.io/distroless/static-debian13:debug-nonroot",
+        "distroless/static-debian13:debug-nonroot",
+    ),
+    (
+        "base",
+        "gcr.io/distroless/base-debian13:nonroot",
+        "distroless/base-debian13:nonroot",
+    ),
+    (
+        "base-debug",
+        "gcr.io/distroless/base-debian13:debug-nonroot",
+        "distroless/base-debian13:debug-nonroot",
+    ),
+];
+
+/// Has all of them trust one more certificate, in this registry.
+fn make_images_trust(builder: &Builder, certificate: &Certificate) -> Result<(), Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
     let bundle = format!(
         "{}\n{}",
@@ -102,27 +128,27 @@ fn trusting_images(builder: &Builder, certificate: &Certificate) -> Result<Strin
         fs::read_to_string(certificate.0.path().join("cert.pem"))?
     );
     fs::write(scratch.path().join("bundle"), bundle)?;
+    let mut dockerfile = String::new();
     let release = crate::tools::GO_RELEASE;
-    let copy = "COPY bundle /etc/ssl/certs/ca-certificates.crt";
-    fs::write(
-        scratch.path().join("Dockerfile"),
-        format!(
-            "FROM golang:{release} AS golang\n{copy}\n\
-             FROM gcr.io/distroless/static-debian13:nonroot AS static\n{copy}\n"
-        ),
-    )?;
-    let registry = builder.registry();
-    for (target, name) in [
-        ("golang", format!("library/{GO_IMAGE}")),
-        ("static", "trusting/static:nonroot".to_owned()),
-    ] {
-        let request = Request::new(scratch.path(), scratch.path(), target).argument(
-            "--output",
-            &format!("type=image,name={registry}/{name},push=true"),
+    for (stage, image, _) in TRUSTING {
+        let tag = if image.contains(':') {
+            String::new()
+        } else {
+            format!(":{release}")
+        };
+        let _ = writeln!(
+            dockerfile,
+            "FROM {image}{tag} AS {stage}\nCOPY bundle /etc/ssl/certs/ca-certificates.crt"
         );
+    }
+    fs::write(scratch.path().join("Dockerfile"), dockerfile)?;
+    for (stage, _, name) in TRUSTING {
+        let name = format!("{}/{name}", builder.registry());
+        let request = Request::new(scratch.path(), scratch.path(), stage)
+            .argument("--output", &format!("type=image,name={name},push=true"));
         builder.build(&request)?.or_failure()?;
     }
-    Ok(format!("{registry}/trusting/static:nonroot"))
+    Ok(())
 }
 
 fn prepared(certificate: &Certificate, runtime: &str) -> Result<Checkout, Box<dyn Error>> {
@@ -172,10 +198,52 @@ fn check_debug(
     name: &str,
 ) -> Result<usize, Box<dyn Error>> {
     let bundle = Bundle::new(builder, checkout, "debug")?;
-    let said = bundle.run(Some(&["sh", "-c", "echo shell; dlv version"]))?;
-    let is_well = said.contains("shell\n") && said.contains("Delve Debugger");
-    println!("{name}: {said}");
-    Ok(usize::from(!is_well))
+    let build = checkout.builds.first().ok_or("no build")?;
+    let program = format!("/usr/local/bin/{}", build.service);
+    let commands = format!(
+        "id -u; printf 'break main.main\\ncontinue\\nexit\\n' > /tmp/commands; \
+         dlv exec {program} --init /tmp/commands --allow-non-terminal-interactive=true"
+    );
+    let said = bundle.run(Some(&["sh", "-c", &commands]))?;
+    let mut faults = 0;
+    for expected in ["65532\n", "> [Breakpoint 1] main.main() ", "main.go:"] {
+        if !said.contains(expected) {
+            faults += 1;
+            println!("{name}: not {:?} but:\n{said}", expected.trim_end());
+        }
+    }
+    println!("{name}: shell and debugger, {faults} faults");
+    Ok(faults)
+}
+
+/// A program that needs a C library and what that reads.
+const C_PROGRAM: &str = include_str!("running/c-program.txtar");
+
+/// Runs a program with C code from its image, and asks for it on a platform that has no C toolchain here.
+pub(super) fn check_cgo(builder: &Builder) -> Result<bool, Box<dyn Error>> {
+    let case = Case::parse("running", "c-program", C_PROGRAM)?;
+    let selection = Selection::of_service("", "runtime = \"distroless-base\"\ncgo = true\n");
+    let checkout = selection.prepare(&Source::Case(Box::new(case)))?;
+    let said = Bundle::new(builder, &checkout, "final")?.run(None)?;
+    let mut faults = 0;
+    for expected in ["C says 42\n", "user 65532\n", "name nonroot\n"] {
+        if !said.contains(expected) {
+            faults += 1;
+            println!("cgo: not {:?} but:\n{said}", expected.trim_end());
+        }
+    }
+    let build = checkout.builds.first().ok_or("no build")?;
+    let elsewhere = checkout
+        .request(build, "final")
+        .option("platform", "linux/arm64");
+    let record = builder.build(&elsewhere)?;
+    let reason = "rebake: cgo needs the C toolchain of linux/arm64";
+    if record.failure.is_none() || !record.said.contains(reason) {
+        faults += 1;
+        println!("cgo for arm64: not {reason:?} but:\n{}", record.said);
+    }
+    println!("cgo: ran, {faults} faults");
+    Ok(faults == 0)
 }
 
 /// The number of arm64 in the header of an ELF file.
