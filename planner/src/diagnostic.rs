@@ -242,8 +242,8 @@ codes! {
     OpaqueCDependency = "opaque-c-dependency", "A cgo package takes C libraries from the build image (pkg-config, a system library). They are not in the repository and so in no key: pin the build image by digest.";
     /// A services glob that chooses nothing.
     UnmatchedGlob = "unmatched-glob", "A services glob matches no main package. A typing error here would leave a service out; correct the glob, or remove it.";
-    /// A Dockerfile that copies its whole context.
-    WholeContext = "whole-context", "A Dockerfile copies the whole build context into a stage that compiles Go. If every file of it counted, every change would rebuild the image; so only what Go builds counts. If that stage needs other files (generated code, a file that the final stage takes from it), declare them as `inputs`, or copy them by name.";
+    /// A stage of a Dockerfile that does more than the plan knows.
+    OpaqueStage = "opaque-stage", "A stage of a service's own Dockerfile can't be followed, so it may hand on more than the program that the plan knows: another command than one `go build` of the service's main package runs there, its settings (tags, CGO_ENABLED, GOOS, GOARCH, GOFLAGS) are not those of the plan, or something else is copied out of it. So all that the stage copies from its context counts, for a copy of the whole context all of it. Build with one `go build` and the plan's settings, copy just what is built, narrow the COPY lines or the .dockerignore, or name what does not matter under `exclude`.";
     /// A copy that can't be read out of a Dockerfile.
     OpaqueCopy = "opaque-copy", "A COPY, ADD or bind mount of a Dockerfile names its source with a variable, so it may copy anything: the whole context counts. Write the path without a variable to have just that counted.";
     /// A rule of `rebake.toml` that can't have its way.

@@ -10,7 +10,7 @@
 //! | tier | dependency, image | a superset and an exact set of the same modules are not the same answer | `the_tier_changes_both_keys` |
 //! | modules: path, version, sum, replacement | dependency, image | what is linked, or may be | `every_part_of_a_module_changes_both_keys` |
 //! | files: path, kind, digest | image | what is compiled, embedded, linked; a file's name is in the binary | `every_part_of_a_file_changes_the_image_key` |
-//! | an asset's mode | image | it is the mode in the image | `every_part_of_a_file_changes_the_image_key` |
+//! | the mode of assets, declared inputs and copied files | image | it is the mode in the image | `every_part_of_a_file_changes_the_image_key` |
 //! | manifest facts | image | language version, godebug, module paths, replacements | `every_part_of_a_fact_changes_the_image_key` |
 //! | service name, directory | none | they name the answer; the main package's files and import path are in it | `the_name_of_a_service_changes_no_key` |
 //! | position in time or on disk | none | never an input | property tests of purity |
@@ -190,7 +190,7 @@ pub(crate) fn image_keys_with(inputs: &ImageInputs, dependencies: &DependencyKey
         encoder.text(file.path.as_str());
         encoder.text(file.kind.as_str());
         encoder.bytes(file.digest.as_bytes());
-        if file.kind == FileKind::Asset {
+        if matches!(file.kind, FileKind::Asset | FileKind::Extra) {
             encoder.text(match file.mode {
                 FileMode::Regular => "regular",
                 FileMode::Executable => "executable",

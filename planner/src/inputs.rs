@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub(crate) mod collect;
+mod compiling_stages;
 pub(crate) mod copied;
 pub(crate) mod declared;
 pub(crate) mod package_files;

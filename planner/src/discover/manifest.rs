@@ -4,7 +4,7 @@
 //! It must never decide which module serves an import.
 
 use crate::{
-    diagnostic::{Diagnostic, Fault, Parsed, Severity},
+    diagnostic::{Code, Diagnostic, Fault, Parsed, Severity},
     parse::{
         go_mod::{GoMod, ModuleVersion, Strictness, parse_go_mod},
         go_sum::{ModuleSum, SumSubject, parse_go_sum},
@@ -139,6 +139,21 @@ pub(crate) fn diagnose_unreadable(error: &TreeError) -> Diagnostic {
         severity: Severity::Error,
         message: format!("can't read it: {}", error.kind),
         path: Some(error.path.clone()),
+        position: None,
+        services: Vec::new(),
+    }
+}
+
+/// A diagnostic for a file whose name is not UTF-8, in the directory that holds it.
+pub(crate) fn diagnose_not_utf8(directory: &RepoPath, name: &[u8]) -> Diagnostic {
+    Diagnostic {
+        code: Code::NotUtf8,
+        severity: Severity::Error,
+        message: format!(
+            "the name of the file `{}` is not UTF-8; rename it",
+            name.escape_ascii()
+        ),
+        path: Some(directory.clone()),
         position: None,
         services: Vec::new(),
     }

@@ -6,6 +6,7 @@
 
 use super::{
     ImageInputs, InputFile, ManifestFact, Setting, Tier,
+    compiling_stages::Program,
     copied::GoFiles,
     declared::{RuleFiles, declared_inputs},
     package_files::PackageFiles,
@@ -129,7 +130,11 @@ pub(crate) fn collect_inputs(
         sources,
         &service.files,
         rules,
-        GoFiles::ByGo,
+        GoFiles::ByGo(Program {
+            import_path: &service.main,
+            directory: &service.directory,
+            context,
+        }),
         &mut problems,
     ));
     files.extend_from_slice(rules.of(&service.name));

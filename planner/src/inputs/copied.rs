@@ -3,21 +3,25 @@
 //! In: a Dockerfile, its context and the tree. Out: the copied files, as inputs. It must never leave out a file that ends
 //! in the image, as far as the Dockerfile tells.
 //!
-//! For a service in Go the stages before the last one compile: of what they copy, Go's own files are left to Go's rules,
-//! and a copy of the whole context counts for what Go builds alone, which a note says.
+//! For a service in Go, stages that hand on nothing but the program ([`compiling_stages`](super::compiling_stages)) leave Go's
+//! own files to Go's rules, and of a copy of the whole context only what Go builds counts. Of all other stages everything
+//! counts that they copy; a warning says where that is so because they can't be followed.
 
-use super::InputFile;
+use super::{
+    InputFile,
+    compiling_stages::{Program, StageUse, stage_uses},
+};
 use crate::{
     config::DeclaredFiles,
-    diagnostic::{Code, Diagnostic, Position, Severity},
+    diagnostic::{Code, Diagnostic, Located, Position, Severity},
     discover::{
-        context_pattern::{ContextPattern, ContextPatternError},
-        manifest::{diagnose, diagnose_unreadable},
+        context_pattern::{ContextPaths, ContextPattern},
+        manifest::{diagnose, diagnose_not_utf8, diagnose_unreadable},
     },
     file_kind::FileKind,
     graph::load::Package,
     parse::{
-        dockerfile::{ReadSource, parse_dockerfile},
+        dockerfile::{ReadSource, Step, parse_dockerfile},
         dockerignore::{Dockerignore, parse_dockerignore},
         file_name,
     },
@@ -27,7 +31,7 @@ use crate::{
         ContentDigest, EntryKind, FileMode, ReadLimit, TreeError, TreeErrorKind, view::Directory,
     },
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Dockerfiles and `.dockerignore`s are short.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -35,10 +39,10 @@ const LONGEST: usize = 4 * 1024 * 1024;
 const MANIFESTS: [&str; 5] = ["go.mod", "go.sum", "go.work", "go.work.sum", "modules.txt"];
 
 /// Who decides about Go's own files in the stages that compile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GoFiles {
-    /// Go's rules: the service is a Go program.
-    ByGo,
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum GoFiles<'a> {
+    /// Go's rules: the service is this program.
+    ByGo(Program<'a>),
     /// The Dockerfile: they are files like all others.
     ByDockerfile,
 }
@@ -60,15 +64,16 @@ pub(crate) fn missing_certificates<'a>(
         .view()
         .read(dockerfile, ReadLimit::Bytes(LONGEST))
         .ok()?;
-    let last = parse_dockerfile(&text).value.last;
-    let may_bring_certificates = |copy: &String| {
-        let destination = copy.split_whitespace().next_back().unwrap_or_default();
-        let destination = destination.trim_matches(['[', ']', '"']);
+    let last = parse_dockerfile(&text).value.stages.pop()?;
+    let may_bring_certificates = |step: &Located<Step>| {
+        let Step::Copied(copied) = &step.value else {
+            return false;
+        };
         let signs = ["cert", ".pem", "/etc"];
-        destination == "/" || signs.iter().any(|sign| copy.contains(sign))
+        let mut words = copied.sources.iter().chain([&copied.destination]);
+        copied.destination == "/" || words.any(|word| signs.iter().any(|sign| word.contains(sign)))
     };
-    if !last.base.eq_ignore_ascii_case("scratch") || last.copies.iter().any(may_bring_certificates)
-    {
+    if !last.base.eq_ignore_ascii_case("scratch") || last.steps.iter().any(may_bring_certificates) {
         return None;
     }
     let mut speaks_tls = None;
@@ -88,7 +93,7 @@ pub(crate) fn missing_certificates<'a>(
         Code::MissingCertificates,
         Severity::Note,
         dockerfile,
-        last.position?,
+        last.position,
         format!(
             "the image starts from scratch without certificates, and `{package}` imports `{import}`: connections over TLS will fail; copy /etc/ssl/certs/ca-certificates.crt"
         ),
@@ -99,7 +104,7 @@ pub(crate) fn missing_certificates<'a>(
 pub(crate) fn copied_files(
     sources: &Sources<'_>,
     declared: &DeclaredFiles,
-    go_files: GoFiles,
+    go_files: GoFiles<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<InputFile> {
     let Some(dockerfile) = &declared.dockerfile else {
@@ -114,38 +119,79 @@ pub(crate) fn copied_files(
     problems.extend(diagnose(path, &parsed.faults));
     let context = declared.context.clone().unwrap_or_else(RepoPath::root);
     let ignore = ignored(sources, path, &context, problems);
+    let uses = match go_files {
+        GoFiles::ByGo(program) => stage_uses(&parsed.value, program, &context),
+        GoFiles::ByDockerfile => Vec::new(),
+    };
+    let mut told: BTreeSet<usize> = BTreeSet::new();
     let mut reads: Vec<Read> = Vec::new();
     for read in &parsed.value.reads {
-        let compiles = go_files == GoFiles::ByGo && read.value.stage < parsed.value.stages;
-        let pattern: Result<ContextPattern, ContextPatternError> = match &read.value.source {
-            ReadSource::Pattern(pattern) => ContextPattern::parse(pattern),
+        // Stages count from 1.
+        let stage = read.value.stage.wrapping_sub(1);
+        let stage_use = uses.get(stage).unwrap_or(&StageUse::Image);
+        let compiles = *stage_use == StageUse::Compiles;
+        if let StageUse::Unclear(position, why) = stage_use
+            && told.insert(stage)
+        {
+            problems.push(finding(
+                Code::OpaqueStage,
+                Severity::Warning,
+                path,
+                *position,
+                format!(
+                    "{why}; so all that the stage from line {} on copies counts",
+                    parsed.value.stages[stage].position.line
+                ),
+            ));
+        }
+        let source = match &read.value.source {
+            ReadSource::Pattern(pattern) => pattern,
             ReadSource::Variable(source) => {
-                let message = format!(
-                    "`{}` holds a variable, so the whole context counts as copied",
-                    source.escape_debug()
-                );
                 problems.push(finding(
                     Code::OpaqueCopy,
                     Severity::Warning,
                     path,
                     read.position,
-                    message,
+                    format!(
+                        "`{}` holds a variable, so the whole context counts as copied",
+                        source.escape_debug()
+                    ),
                 ));
-                Ok(ContextPattern::Unknown)
+                let pattern = Chosen::Everything;
+                reads.push(Read { pattern, compiles });
+                continue;
             }
         };
-        match pattern {
-            Ok(ContextPattern::Whole) if compiles => {
-                let message = "this copies the whole context into a stage that compiles: only what Go builds counts; declare other files that it needs as `inputs`";
-                problems.push(finding(
-                    Code::WholeContext,
-                    Severity::Note,
-                    path,
-                    read.position,
-                    message.to_owned(),
-                ));
+        match ContextPattern::parse(source) {
+            // Of the whole only what Go builds counts.
+            Ok(ContextPattern::Whole) if compiles => {}
+            Ok(ContextPattern::Whole | ContextPattern::Unknown) => {
+                let pattern = Chosen::Everything;
+                reads.push(Read { pattern, compiles });
             }
-            Ok(pattern) => reads.push(Read { pattern, compiles }),
+            Ok(ContextPattern::Paths(paths)) => {
+                let pattern = Chosen::Paths(paths);
+                reads.push(Read { pattern, compiles });
+                match behind_links(sources, &context, source) {
+                    Ok(behind) => reads.extend(behind.into_iter().map(|path| Read {
+                        pattern: Chosen::Below(path),
+                        compiles,
+                    })),
+                    Err(link) => {
+                        problems.push(finding(
+                            Code::OpaqueCopy,
+                            Severity::Warning,
+                            path,
+                            read.position,
+                            format!(
+                                "where the link `{link}` leads can't be told, so the whole context counts as copied"
+                            ),
+                        ));
+                        let pattern = Chosen::Everything;
+                        reads.push(Read { pattern, compiles });
+                    }
+                }
+            }
             Err(error) => problems.push(finding(
                 Code::Syntax,
                 Severity::Error,
@@ -162,6 +208,20 @@ pub(crate) fn copied_files(
     let walk = sources.view().walk(&context, &|_, _| true);
     problems.extend(walk.errors.iter().map(diagnose_unreadable));
     for directory in &walk.directories {
+        let is_chosen = |name: &str, path: &RepoPath| {
+            let below = path.strip_prefix(&context).unwrap_or_default();
+            let is_left_to_go = file_name::classify(name).is_some() || MANIFESTS.contains(&name);
+            reads
+                .iter()
+                .any(|read| !(read.compiles && is_left_to_go) && read.reads(path, below))
+                && !ignore.keeps_out(below)
+        };
+        for name in &directory.not_utf8 {
+            let shown = String::from_utf8_lossy(name);
+            if is_chosen(&shown, &directory.path.child(&shown)) {
+                problems.push(diagnose_not_utf8(&directory.path, name));
+            }
+        }
         for entry in &directory.entries {
             if !matches!(
                 entry.kind,
@@ -170,21 +230,15 @@ pub(crate) fn copied_files(
                 continue;
             }
             let path = directory.path.child(&entry.name);
-            let below = path.strip_prefix(&context).unwrap_or_default();
-            let is_left_to_go =
-                file_name::classify(&entry.name).is_some() || MANIFESTS.contains(&&*entry.name);
-            let is_read = reads
-                .iter()
-                .any(|read| !(read.compiles && is_left_to_go) && read.reads(below));
-            if !is_read || ignore.keeps_out(below) {
+            if !is_chosen(&entry.name, &path) {
                 continue;
             }
             match copied_file(sources, directory, entry.kind, &path) {
-                Ok(digest) => files.push(InputFile {
+                Ok((digest, mode)) => files.push(InputFile {
                     path,
                     kind: FileKind::Extra,
                     digest,
-                    mode: FileMode::Regular,
+                    mode,
                 }),
                 Err(error) => problems.push(diagnose_unreadable(&error)),
             }
@@ -194,18 +248,89 @@ pub(crate) fn copied_files(
 }
 
 struct Read {
-    pattern: ContextPattern,
+    pattern: Chosen,
     compiles: bool,
 }
 
-impl Read {
+/// What a source stands for.
+enum Chosen {
+    Paths(ContextPaths),
+    /// What a link leads to, or a link on the way.
+    Below(RepoPath),
     /// What can't be told counts as read.
-    fn reads(&self, path: &str) -> bool {
+    Everything,
+}
+
+impl Read {
+    fn reads(&self, path: &RepoPath, below_context: &str) -> bool {
         match &self.pattern {
-            ContextPattern::Paths(paths) => paths.holds(path),
-            ContextPattern::Whole | ContextPattern::Unknown => true,
+            Chosen::Paths(paths) => paths.holds(below_context),
+            Chosen::Below(top) => path.starts_with(top),
+            Chosen::Everything => true,
         }
     }
+}
+
+/// As many paths as a source may match before it counts as everything.
+const MOST_MATCHES: usize = 10_000;
+
+/// What a source reaches through links, and these links. BuildKit follows the links in a source itself; those below it are
+/// copied as links.
+///
+/// Source: github.com/moby/buildkit/solver/llbsolver/file (`docopy`, `ResolveWildcards`), github.com/tonistiigi/fsutil (`FollowLinks`).
+fn behind_links(
+    sources: &Sources<'_>,
+    context: &RepoPath,
+    source: &str,
+) -> Result<Vec<RepoPath>, RepoPath> {
+    let view = sources.view();
+    let mut at = vec![(context.clone(), false)];
+    let mut links = Vec::new();
+    for element in source
+        .split('/')
+        .filter(|element| !matches!(*element, "" | "."))
+    {
+        let mut next = Vec::new();
+        for (directory, is_linked) in at {
+            let candidates = if element.contains(['*', '?', '[']) {
+                let pattern = ContextPattern::parse(element);
+                let matches = |name: &str| match &pattern {
+                    Ok(ContextPattern::Paths(paths)) => paths.holds(name),
+                    _ => true,
+                };
+                let Ok(Some(listing)) = view.directory(&directory) else {
+                    continue;
+                };
+                let names = listing.entries.iter().map(|entry| &entry.name);
+                let matched = names.filter(|name| matches(name));
+                matched.map(|name| directory.child(name)).collect()
+            } else {
+                vec![directory.child(element)]
+            };
+            for candidate in candidates {
+                match view.locate(&candidate) {
+                    Ok(Some(resolved)) if resolved.links.is_empty() => {
+                        next.push((candidate, is_linked));
+                    }
+                    Ok(Some(resolved)) if resolved.real.starts_with(context) => {
+                        links.extend(resolved.links.iter().map(|hop| hop.link.clone()));
+                        next.push((resolved.real, true));
+                    }
+                    Ok(Some(_)) => return Err(candidate),
+                    Ok(None) => {}
+                    Err(error) if error.kind == TreeErrorKind::NotFound => {}
+                    Err(_) => return Err(candidate),
+                }
+            }
+        }
+        if next.len() > MOST_MATCHES {
+            return Err(context.clone());
+        }
+        at = next;
+    }
+    let linked = at.into_iter().filter(|(_, is_linked)| *is_linked);
+    links.extend(linked.map(|(path, _)| path));
+    Ok(links)
 }
 
 /// What stays out of the context: the ignore file of the Dockerfile, else the context's own.
@@ -242,7 +367,7 @@ fn copied_file(
     directory: &Directory,
     kind: EntryKind,
     path: &RepoPath,
-) -> Result<ContentDigest, TreeError> {
+) -> Result<(ContentDigest, FileMode), TreeError> {
     if kind == EntryKind::Submodule {
         return Err(TreeError::new(path, TreeErrorKind::Submodule));
     }
@@ -251,11 +376,12 @@ fn copied_file(
             let name = path.file_name().unwrap_or_default();
             let link = directory.real.child(name);
             match sources.view().tree().read_link(&link) {
-                Ok(target) => Ok(ContentDigest::of(target.as_bytes())),
+                Ok(target) => Ok((ContentDigest::of(target.as_bytes()), FileMode::Regular)),
                 Err(_) => Err(error),
             }
         }
-        digest => digest,
+        // A copied file keeps its executable bit.
+        digest => Ok((digest?, sources.view().mode(path)?)),
     }
 }
 

@@ -10,7 +10,11 @@ use super::{
 use crate::{
     config::{Affected, DeclaredFiles, FILE_NAME, Rule, ServiceTerm},
     diagnostic::{Code, Diagnostic, Located, Position, Severity},
-    discover::{manifest::diagnose_unreadable, path_glob::PathGlob, service_name::ServiceName},
+    discover::{
+        manifest::{diagnose_not_utf8, diagnose_unreadable},
+        path_glob::PathGlob,
+        service_name::ServiceName,
+    },
     file_kind::FileKind,
     path::RepoPath,
     sources::Sources,
@@ -24,7 +28,7 @@ pub(crate) fn declared_inputs(
     sources: &Sources<'_>,
     declared: &DeclaredFiles,
     rules: &RuleFiles,
-    go_files: GoFiles,
+    go_files: GoFiles<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<InputFile> {
     let mut files = copied_files(sources, declared, go_files, problems);
@@ -250,17 +254,7 @@ fn matched_files(
         for name in &directory.not_utf8 {
             let shown = String::from_utf8_lossy(name);
             if is_chosen || glob.value.matches(&directory.path.child(&shown)) {
-                problems.push(Diagnostic {
-                    code: Code::NotUtf8,
-                    severity: Severity::Error,
-                    message: format!(
-                        "the name of the file `{}` is not UTF-8; rename it",
-                        name.escape_ascii()
-                    ),
-                    path: Some(directory.path.clone()),
-                    position: None,
-                    services: Vec::new(),
-                });
+                problems.push(diagnose_not_utf8(&directory.path, name));
             }
         }
         for entry in &directory.entries {
@@ -305,7 +299,7 @@ fn declared_file(
     kind: FileKind,
 ) -> Result<InputFile, TreeError> {
     let mode = match kind {
-        FileKind::Asset => sources.view().mode(path)?,
+        FileKind::Asset | FileKind::Extra => sources.view().mode(path)?,
         _ => FileMode::Regular,
     };
     Ok(InputFile {

@@ -1,7 +1,8 @@
 //! What a Dockerfile reads from its build context.
 //!
 //! In: the bytes of a Dockerfile. Out: the sources of its `COPY` and `ADD` instructions and of its bind mounts, each with
-//! the stage that reads it, and every fault. It must never run or expand anything: a source with a variable is told apart.
+//! the stage that reads it, what each stage does, and every fault. It must never run or expand anything: a source with a
+//! variable is told apart.
 //!
 //! Source: github.com/moby/buildkit/frontend/dockerfile (`parser.Parse`, `heredocsFromLine`, `instructions.ParseInstruction`).
 //!
@@ -15,21 +16,52 @@ use crate::diagnostic::{Code, Fault, Located, Parsed, Position, Severity};
 pub struct Dockerfile {
     /// In the order of the file.
     pub reads: Vec<Located<ContextRead>>,
-    /// How many stages there are.
-    pub stages: usize,
-    /// The last of them, which is the image.
-    pub last: LastStage,
+    /// In the order of the file; the last one is the image.
+    pub stages: Vec<Stage>,
 }
 
-/// The stage that is the image.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastStage {
+/// A stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// What it is called, in lower case; empty where it has no name.
+    pub name: String,
     /// What it starts from, as it is written.
     pub base: String,
     /// Where it is written.
-    pub position: Option<Position>,
-    /// The words of what is copied into it, flags included, from wherever.
-    pub copies: Vec<String>,
+    pub position: Position,
+    /// In the order of the file.
+    pub steps: Vec<Located<Step>>,
+}
+
+/// What a stage does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// `COPY`, `ADD`, or a mount.
+    Copied(Copied),
+    /// `RUN`, without its flags: the first line, and whether a here-document follows.
+    Run {
+        /// The command.
+        command: String,
+        /// Whether there is more of it than that.
+        heredoc: bool,
+    },
+    /// `WORKDIR`.
+    WorkingDirectory(String),
+    /// The assignments of `ENV` and `ARG`, as they are written.
+    Variables(String),
+    /// `SHELL`: commands are not what they look like.
+    Shell,
+}
+
+/// What is copied, or mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The stage or image that it comes from; the build context where there is none.
+    pub from: Option<String>,
+    /// The sources, as they are written.
+    pub sources: Vec<String>,
+    /// Where they go, as it is written.
+    pub destination: String,
 }
 
 /// One source in the build context.
@@ -112,8 +144,9 @@ impl Parser {
                 }
                 let trimmed = line.trim_end();
                 match trimmed.strip_suffix(self.escape) {
-                    Some(start) => instruction.push_str(start),
-                    None => {
+                    // Two in a row are a character, and no continuation.
+                    Some(start) if !start.ends_with(self.escape) => instruction.push_str(start),
+                    _ => {
                         instruction.push_str(trimmed);
                         goes_on = false;
                     }
@@ -125,26 +158,47 @@ impl Parser {
                 .unwrap_or((instruction, ""));
             match word.to_ascii_uppercase().as_str() {
                 "FROM" => {
-                    self.dockerfile.stages += 1;
-                    let mut words = rest.split_whitespace();
-                    let base = words.find(|word| !word.starts_with("--"));
-                    self.dockerfile.last = LastStage {
-                        base: base.unwrap_or_default().to_owned(),
-                        position: Some(at(first)),
-                        copies: Vec::new(),
+                    let mut words = rest
+                        .split_whitespace()
+                        .filter(|word| !word.starts_with("--"));
+                    let base = words.next().unwrap_or_default().to_owned();
+                    let name = match words.next() {
+                        Some(r#as) if r#as.eq_ignore_ascii_case("as") => words.next(),
+                        _ => None,
                     };
+                    self.dockerfile.stages.push(Stage {
+                        name: name.unwrap_or_default().to_ascii_lowercase(),
+                        base,
+                        position: at(first),
+                        steps: Vec::new(),
+                    });
                 }
                 "COPY" | "ADD" => {
-                    self.dockerfile.last.copies.push(rest.to_owned());
                     next = self.skip_heredocs(&lines, next, first, rest);
                     self.copy(first, rest.trim());
                 }
                 "RUN" => {
-                    next = self.skip_heredocs(&lines, next, first, rest);
-                    self.mounts(first, rest.trim());
+                    let behind = self.skip_heredocs(&lines, next, first, rest);
+                    let command = self.mounts(first, rest.trim()).to_owned();
+                    let heredoc = behind != next;
+                    self.step(first, Step::Run { command, heredoc });
+                    next = behind;
                 }
+                "WORKDIR" => self.step(first, Step::WorkingDirectory(rest.trim().to_owned())),
+                "ENV" | "ARG" => self.step(first, Step::Variables(rest.trim().to_owned())),
+                "SHELL" => self.step(first, Step::Shell),
                 _ => {}
             }
+        }
+    }
+
+    /// Adds to the stage at hand; before the first one there is nothing that a build gets past.
+    fn step(&mut self, line: usize, value: Step) {
+        if let Some(stage) = self.dockerfile.stages.last_mut() {
+            stage.steps.push(Located {
+                value,
+                position: at(line),
+            });
         }
     }
 
@@ -158,7 +212,16 @@ impl Parser {
             else {
                 return;
             };
-            if key.trim().eq_ignore_ascii_case("escape") && value.trim() == "`" {
+            // Any other comment ends them.
+            let key = key.trim();
+            let is_word = key.starts_with(|first: char| first.is_ascii_alphabetic())
+                && key
+                    .chars()
+                    .all(|character| character.is_ascii_alphanumeric());
+            if !is_word || value.trim().is_empty() {
+                return;
+            }
+            if key.eq_ignore_ascii_case("escape") && value.trim() == "`" {
                 self.escape = '`';
             }
         }
@@ -197,10 +260,12 @@ impl Parser {
 
     fn copy(&mut self, line: usize, rest: &str) {
         let mut rest = rest;
+        let mut from = None;
         while let Some(flag) = rest.strip_prefix("--") {
             let (flag, behind) = flag.split_once(char::is_whitespace).unwrap_or((flag, ""));
-            if flag == "from" || flag.starts_with("from=") {
-                return;
+            // An empty name is the context.
+            if let Some(name) = flag.strip_prefix("from=") {
+                from = Some(without_quotes(name)).filter(|name| !name.is_empty());
             }
             rest = behind.trim_start();
         }
@@ -211,23 +276,33 @@ impl Parser {
         };
         let mut words =
             words.unwrap_or_else(|| rest.split_whitespace().map(without_quotes).collect());
-        if words.pop().is_none() || words.is_empty() {
+        let destination = words.pop().unwrap_or_default();
+        if words.is_empty() {
             self.fault(
                 line,
                 "an instruction that copies needs a source and a destination",
             );
             return;
         }
-        for word in words {
+        if from.is_none() {
             // Not from the context: the body of a here-document, a URL, a git repository.
-            if word.starts_with("<<") || word.contains("://") || word.starts_with("git@") {
-                continue;
+            words.retain(|word| {
+                !(word.starts_with("<<") || word.contains("://") || word.starts_with("git@"))
+            });
+            for word in &words {
+                self.read(line, word.clone());
             }
-            self.read(line, word);
         }
+        let copy = Copied {
+            from,
+            sources: words,
+            destination,
+        };
+        self.step(line, Step::Copied(copy));
     }
 
-    fn mounts(&mut self, line: usize, rest: &str) {
+    /// What stands behind the flags of an instruction that runs.
+    fn mounts<'text>(&mut self, line: usize, rest: &'text str) -> &'text str {
         let mut rest = rest;
         while let Some(flag) = rest.strip_prefix("--") {
             let (flag, behind) = flag.split_once(char::is_whitespace).unwrap_or((flag, ""));
@@ -236,21 +311,34 @@ impl Parser {
                 continue;
             };
             let mut kind = "bind";
-            let mut from_elsewhere = false;
+            let mut from = None;
             let mut source = ".";
+            let mut target = ".";
             for field in mount.split(',') {
                 let (key, value) = field.split_once('=').unwrap_or((field, ""));
                 match key.to_ascii_lowercase().as_str() {
                     "type" => kind = value,
-                    "from" => from_elsewhere = true,
+                    "from" => from = Some(without_quotes(value)).filter(|name| !name.is_empty()),
                     "source" | "src" => source = value,
+                    "target" | "dst" | "destination" => target = value,
                     _ => {}
                 }
             }
-            if kind.eq_ignore_ascii_case("bind") && !from_elsewhere {
-                self.read(line, without_quotes(source));
+            if !kind.eq_ignore_ascii_case("bind") {
+                continue;
             }
+            let source = without_quotes(source);
+            if from.is_none() {
+                self.read(line, source.clone());
+            }
+            let copy = Copied {
+                from,
+                sources: vec![source],
+                destination: without_quotes(target),
+            };
+            self.step(line, Step::Copied(copy));
         }
+        rest
     }
 
     fn read(&mut self, line: usize, source: String) {
@@ -261,7 +349,7 @@ impl Parser {
         };
         self.dockerfile.reads.push(Located {
             value: ContextRead {
-                stage: self.dockerfile.stages,
+                stage: self.dockerfile.stages.len(),
                 source,
             },
             position: at(line),
@@ -277,19 +365,52 @@ fn at(line: usize) -> Position {
 }
 
 /// The here-documents that the words of an instruction open: their names, and whether tabs before the end count for
-/// nothing.
+/// nothing. A word is one only as a whole: `cat<<E` and `"cat <<E"` open none.
 fn heredocs(rest: &str) -> Vec<(String, bool)> {
-    let opened = rest.split_whitespace().filter_map(|word| {
+    let opened = quoted_words(rest).into_iter().filter_map(|word| {
         let word = word.trim_start_matches(|character: char| character.is_ascii_digit());
         let name = word.strip_prefix("<<")?;
         let (name, strips_tabs) = match name.strip_prefix('-') {
             Some(name) => (name, true),
             None => (name, false),
         };
-        let name = without_quotes(name);
-        (!name.is_empty() && !name.contains('<')).then_some((name, strips_tabs))
+        let is_one = !name.is_empty() && !name.contains('<');
+        let name = without_quotes(name).replace('\\', "");
+        is_one.then_some((name, strips_tabs))
     });
     opened.collect()
+}
+
+/// The words of a text with their quotes, which hold blanks together.
+fn quoted_words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut start = None;
+    let mut quote = None;
+    let mut characters = text.char_indices();
+    while let Some((offset, character)) = characters.next() {
+        match (quote, character) {
+            (None, character) if character.is_whitespace() => {
+                if let Some(start) = start.take() {
+                    words.push(&text[start..offset]);
+                }
+                continue;
+            }
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), character) if open == character => quote = None,
+            // What is escaped is no quote; between single quotes nothing is.
+            (None | Some('"'), '\\') => {
+                start.get_or_insert(offset);
+                characters.next();
+                continue;
+            }
+            _ => {}
+        }
+        start.get_or_insert(offset);
+    }
+    if let Some(start) = start {
+        words.push(&text[start..]);
+    }
+    words
 }
 
 fn without_quotes(word: &str) -> String {
@@ -341,12 +462,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_stage_is_what_the_image_starts_from_and_all_that_is_copied_there() {
-        let text = "FROM golang AS build\nCOPY . .\nFROM --platform=linux/amd64 scratch AS image\nCOPY --from=build /etc/ssl /etc/ssl\nADD a /\n";
-        let last = parse_dockerfile(text.as_bytes()).value.last;
-        assert_eq!(last.base, "scratch");
-        assert_eq!(last.position.map(|position| position.line), Some(3));
-        assert_eq!(last.copies, ["--from=build /etc/ssl /etc/ssl", "a /"]);
+    fn stages_have_names_and_what_they_do() {
+        let text = "FROM golang AS Build\nWORKDIR /src\nRUN --mount=type=bind,target=. go build .\nFROM --platform=linux/amd64 scratch\nCOPY --from=build /a /b\nADD a /\n";
+        let stages = parse_dockerfile(text.as_bytes()).value.stages;
+        let shown: Vec<String> = stages
+            .iter()
+            .map(|stage| {
+                let steps: Vec<String> = stage
+                    .steps
+                    .iter()
+                    .map(|step| match &step.value {
+                        Step::Copied(copy) => format!(
+                            "copy {:?} {:?} {}",
+                            copy.from, copy.sources, copy.destination
+                        ),
+                        Step::Run { command, heredoc } => format!("run {command} {heredoc}"),
+                        Step::WorkingDirectory(directory) => format!("in {directory}"),
+                        other => format!("{other:?}"),
+                    })
+                    .collect();
+                format!("{}|{}|{}", stage.name, stage.base, steps.join("|"))
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "build|golang|in /src|copy None [\".\"] .|run go build . false",
+                "|scratch|copy Some(\"build\") [\"/a\"] /b|copy None [\"a\"] /",
+            ]
+        );
     }
 
     /// Each read as `line stage source`.
@@ -368,7 +512,7 @@ mod tests {
 
     #[test]
     fn what_is_read_from_the_context_is_found() {
-        let cases: [(&str, &[&str]); 17] = [
+        let cases: &[(&str, &[&str])] = &[
             (
                 "FROM a\nCOPY go.mod go.sum ./\n",
                 &["2 1 go.mod", "2 1 go.sum"],
@@ -416,9 +560,34 @@ mod tests {
                 "FROM a\nCOPY a\n",
                 &["2 an instruction that copies needs a source and a destination"],
             ),
+            // Two backslashes are no continuation.
+            ("FROM a\nLABEL a=b\\\\\nCOPY c /c\n", &["3 1 c"]),
+            // Neither is in a word of its own.
+            (
+                "FROM a\nRUN sh -c \"cat <<EOF\"\nCOPY b c\nRUN cat<<EOF\n",
+                &["3 1 b"],
+            ),
+            (
+                "FROM a\nRUN [\"sh\", \"-c\", \"cat <<X\"]\nCOPY b c\n",
+                &["3 1 b"],
+            ),
+            (
+                "FROM a\nRUN cat <<\"A B\" <<E\\OF\nCOPY x y\nA B\nEOF\nCOPY b c\n",
+                &["6 1 b"],
+            ),
+            ("FROM a\nCOPY --from= b.txt /y\n", &["2 1 b.txt"]),
+            (
+                "FROM a\nRUN --mount=from=,source=b,target=/b ls\n",
+                &["2 1 b"],
+            ),
+            // A comment that is no directive ends them.
+            (
+                "# foo bar=1\n# escape=`\nFROM a\nCOPY a\\\n b c\n",
+                &["4 1 a", "4 1 b"],
+            ),
         ];
         for (text, expected) in cases {
-            assert_eq!(reads(text), expected, "{text}");
+            assert_eq!(reads(text), *expected, "{text}");
         }
     }
 

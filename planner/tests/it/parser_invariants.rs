@@ -232,7 +232,7 @@ pub(crate) fn dockerfile(source: &[u8]) {
     places.check_faults(&parsed.faults);
     places.check(&parsed.value.reads);
     for read in &parsed.value.reads {
-        assert!(read.value.stage <= parsed.value.stages);
+        assert!(read.value.stage <= parsed.value.stages.len());
         if let ReadSource::Pattern(pattern) = &read.value.source
             && let Ok(ContextPattern::Paths(paths)) = ContextPattern::parse(pattern)
         {
