@@ -282,16 +282,10 @@ pub fn differences(old: &ImageInputs, new: &ImageInputs, chain: &ChainOf<'_>) ->
             new: new.map(|fact: &ManifestFact| fact.value.clone()),
         });
     }
-    let old_modules = by_path(&old.modules);
-    let new_modules = by_path(&new.modules);
-    let mut paths: Vec<&str> = old_modules
-        .keys()
-        .chain(new_modules.keys())
-        .copied()
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
-    for path in paths {
+    let changed = changed_modules(&old.modules, &new.modules);
+    let old_modules = texts_of(&old.modules, &changed);
+    let new_modules = texts_of(&new.modules, &changed);
+    for path in changed {
         let (old, new) = (old_modules.get(path), new_modules.get(path));
         if old != new {
             reasons.push(Reason::Module {
@@ -352,9 +346,31 @@ fn file_reason(
     })
 }
 
-/// The modules as text by path. A superset may hold one module at several versions.
-fn by_path(modules: &[ThirdPartyModule]) -> BTreeMap<&str, String> {
+/// The paths of the modules of which one list has a row that the other one has not, sorted. There may be hundreds of
+/// modules, and nearly always few of them change.
+fn changed_modules<'a>(
+    old: &'a [ThirdPartyModule],
+    new: &'a [ThirdPartyModule],
+) -> BTreeSet<&'a str> {
+    pair_up(old, new, |module| module)
+        .filter_map(|pair| match pair {
+            (Some(module), None) | (None, Some(module)) => Some(module.path.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// These modules as text by path. A superset may hold one module at several versions.
+fn texts_of<'a>(
+    modules: &'a [ThirdPartyModule],
+    paths: &BTreeSet<&str>,
+) -> BTreeMap<&'a str, String> {
     let mut by_path: BTreeMap<&str, String> = BTreeMap::new();
+    if paths.is_empty() {
+        return by_path;
+    }
+    let modules = modules.iter();
+    let modules = modules.filter(|module| paths.contains(module.path.as_str()));
     for module in modules {
         let text = by_path.entry(&module.path).or_default();
         if !text.is_empty() {
@@ -378,20 +394,19 @@ fn pair_up<'a, Row, SortKey: Ord>(
     old: &'a [Row],
     new: &'a [Row],
     key: impl Fn(&'a Row) -> SortKey,
-) -> Vec<(Option<&'a Row>, Option<&'a Row>)> {
-    let mut pairs = Vec::new();
+) -> impl Iterator<Item = (Option<&'a Row>, Option<&'a Row>)> {
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
-    loop {
+    std::iter::from_fn(move || {
         let order = match (old.peek(), new.peek()) {
-            (None, None) => return pairs,
+            (None, None) => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(old), Some(new)) => key(old).cmp(&key(new)),
         };
-        pairs.push(match order {
+        Some(match order {
             Ordering::Less => (old.next(), None),
             Ordering::Greater => (None, new.next()),
             Ordering::Equal => (old.next(), new.next()),
-        });
-    }
+        })
+    })
 }

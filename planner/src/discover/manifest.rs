@@ -175,27 +175,46 @@ impl SumFile {
     }
 }
 
+/// The checksums of module contents in a go.sum or go.work.sum, in order.
+pub(crate) struct SumLines<'file> {
+    sums: Vec<ModuleSum<'file>>,
+    problems: Vec<Diagnostic>,
+}
+
+impl SumFile {
+    /// Parses the file; none is an empty one.
+    pub(crate) fn parse(&self) -> SumLines<'_> {
+        let (sums, problems) = match &self.text {
+            Ok(None) => (Vec::new(), Vec::new()),
+            Err(error) => (Vec::new(), vec![diagnose_unreadable(error)]),
+            Ok(Some(text)) => {
+                let Parsed { value, faults } = parse_go_sum(text);
+                let sums = value.into_iter().map(|sum| sum.value);
+                let of_contents = |sum: &ModuleSum<'_>| {
+                    sum.subject == SumSubject::Zip && sum.hash.starts_with("h1:")
+                };
+                (
+                    sums.filter(of_contents).collect(),
+                    diagnose(&self.path, &faults),
+                )
+            }
+        };
+        SumLines { sums, problems }
+    }
+}
+
 /// The checksums of module contents, by module and version.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleSums(HashMap<String, HashMap<String, String>>);
 
 impl ModuleSums {
-    /// Adds what a go.sum or go.work.sum says; none is an empty one. The first line of a module counts: Go never
+    /// Adds what a go.sum or go.work.sum says. The first line of a module counts: Go never
     /// reaches a later one that differs.
-    pub(crate) fn add(&mut self, file: &SumFile) -> Vec<Diagnostic> {
-        let text = match &file.text {
-            Ok(None) => return Vec::new(),
-            Ok(Some(text)) => text,
-            Err(error) => return vec![diagnose_unreadable(error)],
-        };
-        let Parsed { value, faults } = parse_go_sum(text);
-        for sum in value {
-            let sum = sum.value;
-            if sum.subject == SumSubject::Zip && sum.hash.starts_with("h1:") {
-                self.insert_first(&sum);
-            }
+    pub(crate) fn add(&mut self, file: SumLines<'_>) -> Vec<Diagnostic> {
+        for sum in &file.sums {
+            self.insert_first(sum);
         }
-        diagnose(&file.path, &faults)
+        file.problems
     }
 
     fn insert_first(&mut self, sum: &ModuleSum<'_>) {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Code, Diagnostic, Located, Severity, error_at, limit_alike},
-    discover::manifest::{self, Manifest, ModuleSums, SumFile},
+    discover::manifest::{self, Manifest, ModuleSums, SumFile, SumLines},
     go_version::at_least,
     module_version::compare_versions,
     parse::{
@@ -49,7 +49,7 @@ impl BuildList {
         let mut problems = manifest::diagnose(&main.path(), &main.faults);
         problems.extend(unknown_godebug(&main.path(), &main.go_mod.godebug));
         let mut sums = ModuleSums::default();
-        problems.extend(sums.add(&SumFile::read(view, &main.directory, "go.sum")));
+        problems.extend(sums.add(SumFile::read(view, &main.directory, "go.sum").parse()));
         let mut replacements = Replacements::default();
         problems.extend(replacements.add_module(&main));
         let passes = if at_least(main.go_line(), PRUNED_SINCE) {
@@ -101,7 +101,8 @@ impl BuildList {
             .par_iter()
             .map(|used| SumFile::read(view, &used.value, "go.sum"))
             .collect();
-        for (used, sum_file) in used.iter().zip(&sum_files) {
+        let sum_lines: Vec<SumLines<'_>> = sum_files.par_iter().map(SumFile::parse).collect();
+        for (used, sum_lines) in used.iter().zip(sum_lines) {
             let Some(member) = manifest_of(&used.value) else {
                 problems.push(error_at(
                     Code::MissingModule,
@@ -124,7 +125,7 @@ impl BuildList {
                     used.position,
                 ));
             }
-            problems.extend(sums.add(sum_file));
+            problems.extend(sums.add(sum_lines));
             let module_path = member.module_path().to_owned();
             if let Some(other) = members.insert(module_path.clone(), member) {
                 problems.push(error_at(
@@ -138,7 +139,7 @@ impl BuildList {
                 ));
             }
         }
-        problems.extend(sums.add(&SumFile::read(view, &directory, "go.work.sum")));
+        problems.extend(sums.add(SumFile::read(view, &directory, "go.work.sum").parse()));
         let mut replacements = Replacements::default();
         problems.extend(replacements.add_workspace(&directory, &go_work, &members));
         for member in members.values() {

@@ -15,6 +15,7 @@ use crate::{
     inputs::ImageInputs,
     path::RepoPath,
 };
+use rayon::prelude::*;
 use std::{
     cell::LazyCell,
     collections::{BTreeSet, HashMap, HashSet},
@@ -112,7 +113,7 @@ impl Plan {
             .iter()
             .map(|old| (name(&old.inputs), old))
             .collect();
-        for image in &mut self.images {
+        self.images.par_iter_mut().for_each(|image| {
             let old_image = by_name.get(&name(&image.inputs)).copied();
             let old = old_image.map(|old| ImageState {
                 inputs: &old.inputs,
@@ -132,7 +133,7 @@ impl Plan {
                 _ => chain_to(&now, path),
             };
             (image.verdict, image.reasons) = decide(image.state(), Baseline::Image(old), &chain);
-        }
+        });
         let present: BTreeSet<&str> = self
             .images
             .iter()
