@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use camino::{Utf8Path, Utf8PathBuf};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::AccessKind};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::{AccessKind, AccessMode}};
 use rebake_planner::path::RepoPath;
 use std::{
     path::Path,
@@ -57,7 +57,10 @@ impl Watch {
             error,
         };
         let (sender, events) = channel();
-        let mut watcher = notify::recommended_watcher(sender).map_err(failed)?;
+        // What is behind a link is no part of the tree or is watched by its own path. Told by both, it would be told by
+        // that of the link alone.
+        let settings = notify::Config::default().with_follow_symlinks(false);
+        let mut watcher = RecommendedWatcher::new(sender, settings).map_err(failed)?;
         // Events name real paths.
         let real = root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned());
         watcher
@@ -121,11 +124,9 @@ fn followed_path(root: &Path, path: &Path) -> Option<RepoPath> {
     (!path.is_root() && !is_of_git).then_some(path)
 }
 
+/// Whether nothing was written. A write through a mapping of the file is told by its closing alone.
 fn is_reading(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Access(AccessKind::Open(_) | AccessKind::Read | AccessKind::Close(_))
-    )
+    matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }
 
 /// Whether a change of this path could change a plan. Of what git keeps, the commit that is checked out and the index
@@ -171,10 +172,37 @@ mod tests {
 
     #[test]
     fn asking_is_no_change() {
-        use notify::event::{AccessMode, CreateKind};
-        assert!(is_reading(EventKind::Access(AccessKind::Open(
-            AccessMode::Any
-        ))));
+        use notify::event::CreateKind;
+        let reading = [
+            AccessKind::Read,
+            AccessKind::Open(AccessMode::Any),
+            AccessKind::Close(AccessMode::Read),
+        ];
+        for access in reading {
+            assert!(is_reading(EventKind::Access(access)), "{access:?}");
+        }
+        let close = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert!(!is_reading(close));
         assert!(!is_reading(EventKind::Create(CreateKind::File)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_hides_no_edit_and_leads_nowhere() {
+        use std::{fs, os::unix::fs::symlink};
+        let directory = tempfile::tempdir().unwrap();
+        let [root, outside] = ["root", "outside"].map(|name| directory.path().join(name));
+        for below in [&root.join("lib"), &root.join("docs"), &outside] {
+            fs::create_dir_all(below).unwrap();
+        }
+        symlink("lib", root.join("zlib")).unwrap();
+        symlink("../lib", root.join("docs/lib")).unwrap();
+        symlink(".", root.join("self")).unwrap();
+        symlink(&outside, root.join("outside")).unwrap();
+        let watch = Watch::new(Utf8Path::from_path(&root).unwrap()).unwrap();
+        fs::write(outside.join("far.go"), "package far\n").unwrap();
+        fs::write(root.join("lib/lib.go"), "package lib\n").unwrap();
+        let edited = RepoPath::new("lib/lib.go").unwrap();
+        assert_eq!(watch.wait(), Changes::Of(vec![edited]));
     }
 }

@@ -83,6 +83,18 @@ fn a_change_is_planned_and_what_changes_nothing_is_not_shown() {
     assert_ne!(keys(&second), keys(&third));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_edit_in_a_directory_that_a_link_leads_to_is_planned() {
+    let shop = Shop::new();
+    std::os::unix::fs::symlink("internal", shop.root().join("z")).unwrap();
+    shop.commit_all();
+    let watching = Watching::start(&shop, &["--base", "HEAD"]);
+    assert_eq!(watching.next()["services"][0]["verdict"], "reuse");
+    shop.write("internal/catalog/catalog.go", "package catalog // edited\n");
+    assert_eq!(watching.next()["services"][0]["verdict"], "rebuild");
+}
+
 #[test]
 fn a_commit_is_a_change_of_what_is_compared_with() {
     let shop = Shop::new();

@@ -15,7 +15,7 @@ use crate::{
     sources::{GoSource, OtherSource, SourcesParts, scan_other},
     tree::{
         ContentDigest, EntryKind, LARGEST_HELD, Listing, ReadLimit, SourceTree, TreeError,
-        view::Directory,
+        TreeErrorKind, view::Directory,
     },
 };
 use foldhash::{HashMap, HashMapExt as _, HashSet};
@@ -149,9 +149,14 @@ impl Foundations {
         if self.others.contains(path) || self.others.contains(&parent) {
             return Err(Lost);
         }
-        // A directory that nobody asked for holds nothing that matters; that it came or went is its parent's matter.
+        // A directory that nobody asked for holds nothing that matters; that it came or went is its parent's matter. By
+        // way of a link it may be one that was asked for by its own path.
         let Some(directory) = self.listings.get(&parent) else {
-            return Ok(());
+            return if may_be_behind_a_link(tree, &parent) {
+                Err(Lost)
+            } else {
+                Ok(())
+            };
         };
         if listed.insert(parent.clone()) {
             has_same_names(tree, directory)?;
@@ -227,6 +232,19 @@ impl Foundations {
         }
         Ok(())
     }
+}
+
+/// Whether any element of the path is a link, or can't be asked.
+fn may_be_behind_a_link(tree: &dyn SourceTree, path: &RepoPath) -> bool {
+    std::iter::successors(Some(path.clone()), RepoPath::parent)
+        .filter(|path| !path.is_root())
+        .any(|path| match tree.read_link(&path) {
+            Ok(_) => true,
+            Err(error) => !matches!(
+                error.kind,
+                TreeErrorKind::NotALink | TreeErrorKind::NotFound | TreeErrorKind::NotADirectory
+            ),
+        })
 }
 
 fn has_same_names(tree: &dyn SourceTree, known: &Directory) -> Result<(), Lost> {

@@ -171,6 +171,27 @@ fn a_file_behind_a_link_is_not_followed() {
     followers.assert_fresh("another link");
 }
 
+#[test]
+fn an_edit_that_is_told_by_way_of_a_linked_directory_is_not_taken_for_nobody_s() {
+    let library = path("lib/lib.go");
+    let links = [
+        ("linked", "lib", "linked/lib.go"),
+        ("docs/deep/linked", "../../lib", "docs/deep/linked/lib.go"),
+        ("up", ".", "up/lib/lib.go"),
+    ];
+    for (link, target, told) in links {
+        let tree = sound_but([("lib/lib.go", "package lib\n")])
+            .with_symlink(link, target)
+            .unwrap();
+        let mut followers = Followers::new(tree, &PlanOptions::new());
+        let followed = followers.edit(&path(told), |tree| {
+            tree.set(&library, "package lib // edited\n").unwrap();
+        });
+        assert_eq!(followed, Followed::Lost, "{told}");
+        followers.assert_fresh(told);
+    }
+}
+
 /// Random enough to choose edits, and the same on every machine.
 struct Choices(u64);
 
