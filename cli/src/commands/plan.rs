@@ -61,7 +61,11 @@ fn write(arguments: &PlanArguments, planned: &Planned, output: &mut Output) -> R
 /// can't be made is told, and the next change may mend it.
 fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     let root = find_root(arguments.tree.root.as_deref())?;
-    let watch = Watch::new(&root.directory)?;
+    let git = match &root.repository {
+        Ok(Some(repository)) => repository.git_directories().to_vec(),
+        Ok(None) | Err(_) => Vec::new(),
+    };
+    let watch = Watch::new(&root.directory, &git)?;
     let mut following = Following::new(&arguments.tree, &arguments.build, &arguments.baseline);
     let mut changes = Changes::Anything;
     let mut shown = None;

@@ -11,11 +11,14 @@ use crate::{
     root::{find_root, standpoint_in},
     watch::Changes,
 };
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
     path::RepoPath,
     plan::{BaselineImage, Followed, Foundations, FoundationsKept, findings_stay},
-    tree::{disk::DiskTree, git::GitTree},
+    tree::{
+        disk::DiskTree,
+        git::{CommitId, GitTree, Repository, RepositoryStamp},
+    },
     wire::Baseline,
 };
 use std::{mem::ManuallyDrop, time::Instant};
@@ -32,11 +35,34 @@ pub(crate) struct Following<'a> {
 struct Held {
     /// With the plan before it was compared.
     current: Current,
+    /// Where git stood before and after that plan was made.
+    git: Option<GitStanding>,
     foundations: Foundations,
     source: DiskTree,
     base: Option<Base>,
     directory: Utf8PathBuf,
     name: String,
+}
+
+/// What a plan takes from git that no change below the root need tell of.
+#[derive(PartialEq, Eq)]
+struct GitStanding {
+    head: Option<CommitId>,
+    /// What the revision to compare with means. With HEAD and the end of a shallow history it tells the merge base.
+    asked: Option<CommitId>,
+    files: RepositoryStamp,
+}
+
+impl GitStanding {
+    /// Nothing where it can't be told.
+    fn of(repository: &Repository, asked: Option<&str>, directory: &Utf8Path) -> Option<Self> {
+        let asked = asked.map(|revision| repository.resolve(revision));
+        Some(Self {
+            head: repository.head().ok()?,
+            asked: asked.transpose().ok()?,
+            files: repository.stamp(directory),
+        })
+    }
 }
 
 /// The commit with which is compared.
@@ -65,7 +91,7 @@ impl<'a> Following<'a> {
     pub(crate) fn plan(&mut self, talk: Talk, changes: &Changes) -> Result<Planned, Failure> {
         let started = Instant::now();
         if let (Changes::Of(paths), Some(mut held)) = (changes, self.held.take())
-            && held.follow(paths)
+            && held.follow(paths, self.baseline.base.as_deref())
             && let Some(planned) = held.planned(started)
         {
             self.held = Some(held);
@@ -89,6 +115,12 @@ impl<'a> Following<'a> {
                 root: directory,
             });
         }
+        let repository = root.repository.clone().ok().flatten();
+        let standing = || {
+            let asked = self.baseline.base.as_deref();
+            GitStanding::of(repository.as_ref()?, asked, &directory)
+        };
+        let before = standing();
         let mut options = options(self.build);
         options.foundations = FoundationsKept::Yes;
         let mut current = Current::of_directory(root.repository, &directory, &options)?;
@@ -128,10 +160,13 @@ impl<'a> Following<'a> {
             name: name.clone(),
             took: started.elapsed(),
         };
+        let git = standing();
         // A comparison that could not be made may be possible next time.
+        let is_whole = baseline.is_some() == base.is_some() && before == git;
         self.held = match (foundations, DiskTree::open(&directory)) {
-            (Some(foundations), Ok(source)) if baseline.is_some() == base.is_some() => Some(Held {
+            (Some(foundations), Ok(source)) if is_whole => Some(Held {
                 current,
+                git,
                 foundations,
                 source,
                 base,
@@ -146,7 +181,13 @@ impl<'a> Following<'a> {
 
 impl Held {
     /// Brings the plan up to date; only a fresh one can tell where this fails.
-    fn follow(&mut self, paths: &[RepoPath]) -> bool {
+    fn follow(&mut self, paths: &[RepoPath], asked: Option<&str>) -> bool {
+        if let Side::WorkTree(repository, _) = &self.current.side {
+            let git = GitStanding::of(repository, asked, &self.directory);
+            if git.is_none() || git != self.git {
+                return false;
+            }
+        }
         let plan = &mut self.current.plan;
         let followed = self.foundations.follow(plan, &self.source, paths);
         if followed == Followed::Lost {

@@ -1,9 +1,11 @@
 //! `rebake plan --watch` plans again when something changes.
 
 use crate::shop::Shop;
+use rebake_fixtures::entry::write_entries;
 use serde_json::Value;
 use std::{
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     time::Duration,
@@ -19,10 +21,14 @@ struct Watching {
 
 impl Watching {
     fn start(shop: &Shop, arguments: &[&str]) -> Self {
+        Self::start_in(&shop.root(), arguments)
+    }
+
+    fn start_in(directory: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_rebake"))
             .args(["plan", "--watch", "--format", "json"])
             .args(arguments)
-            .current_dir(shop.root())
+            .current_dir(directory)
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -107,6 +113,46 @@ fn a_commit_is_a_change_of_what_is_compared_with() {
     loop {
         if watching.next()["services"][0]["verdict"] == "reuse" {
             break;
+        }
+    }
+}
+
+#[test]
+fn a_base_that_moves_is_compared_with_where_it_is() {
+    let shop = Shop::new();
+    shop.commit_all();
+    shop.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    shop.write("services/api/more.go", "package main\n");
+    shop.commit_all();
+    let watching = Watching::start(&shop, &["--base", "origin/main"]);
+    assert_eq!(watching.next()["services"][0]["verdict"], "rebuild");
+    shop.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    assert_eq!(watching.next()["services"][0]["verdict"], "reuse");
+}
+
+#[test]
+fn commits_are_seen_where_git_keeps_them_elsewhere() {
+    let shop = Shop::new();
+    let below = Shop::empty();
+    below.write("README.md", "# Below\n");
+    write_entries(&rebake_fixtures::demo(), &below.root().join("go")).unwrap();
+    shop.commit_all();
+    below.commit_all();
+    shop.git(&["worktree", "add", "--quiet", "-b", "side", "../linked"]);
+    let linked = shop.root().with_file_name("linked");
+    for (git, root) in [(&shop, linked), (&below, below.root().join("go"))] {
+        let watching = Watching::start_in(&root, &["--root", ".", "--base", "HEAD"]);
+        assert_eq!(watching.next()["services"][0]["verdict"], "reuse");
+        let main = root.join("services/api/more.go");
+        std::fs::write(main, "package main\n").unwrap();
+        assert_eq!(watching.next()["services"][0]["verdict"], "rebuild");
+        let root = root.to_str().unwrap();
+        git.git(&["-C", root, "add", "--all"]);
+        git.git(&["-C", root, "commit", "--quiet", "--message=x"]);
+        loop {
+            if watching.next()["services"][0]["verdict"] == "reuse" {
+                break;
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::error::GitError;
 use super::objects::{Completeness, Objects};
+use super::stamp::RepositoryStamp;
 use super::tree::GitTree;
 use super::work_tree::{StagedState, WorkTreeState};
 use crate::path::RepoPath;
@@ -15,7 +16,7 @@ use gix::ObjectId;
 use gix::bstr::BStr;
 use gix::revision::spec::parse as rev_parse;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// More than any source file, and less than a damaged header could ask for.
@@ -242,6 +243,13 @@ impl Repository {
         self.top_level.as_deref()
     }
 
+    /// Where git keeps what is its own: what belongs to this work tree, and what linked work trees share. Mostly the same.
+    pub fn git_directories(&self) -> [PathBuf; 2] {
+        self.objects.with_repository(|repository| {
+            [repository.git_dir(), repository.common_dir()].map(Path::to_owned)
+        })
+    }
+
     /// Where a directory is in the work tree: the root to give to [`tree`](Self::tree) and
     /// [`WorkTreeState::read`](super::WorkTreeState::read). Links in the directory's own path are
     /// resolved. Nothing when it is not in the work tree.
@@ -370,6 +378,11 @@ impl Repository {
     /// As for [`work_tree_state`](Self::work_tree_state).
     pub fn staged_state(&self, directory: &Utf8Path) -> Result<StagedState, GitError> {
         Ok(StagedState::read(self, &self.root_at(directory)?)?)
+    }
+
+    /// In which state git's own files are, as far as they say something of a directory of the work tree.
+    pub fn stamp(&self, directory: &Utf8Path) -> RepositoryStamp {
+        RepositoryStamp::of(self, directory)
     }
 
     /// The length of a content that a tree of this repository names; nothing where it can't be had.

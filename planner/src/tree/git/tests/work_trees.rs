@@ -478,3 +478,43 @@ fn before_the_first_commit_all_that_is_staged_has_changed() {
         [("a.go".to_owned(), ChangeKind::Staged)]
     );
 }
+
+#[test]
+fn what_git_knows_beside_its_commits_changes_the_stamp() {
+    type Row = (&'static str, fn(&Sandbox));
+    let sandbox = sample();
+    sandbox.git(
+        "repo",
+        &["worktree", "add", "--quiet", "-b", "side", "../linked"],
+    );
+    let rows: [Row; 6] = [
+        ("index", |s| {
+            s.write("linked/new.go", "package n\n");
+            s.git("linked", &["add", "new.go"]);
+        }),
+        ("configuration", |s| {
+            s.git("repo", &["config", "core.eol", "crlf"]);
+        }),
+        ("attributes", |s| {
+            s.write("repo/.git/info/attributes", "*.go text\n");
+        }),
+        ("attributes above", |s| {
+            s.write("linked/.gitattributes", "*.go text\n");
+        }),
+        ("attributes further down", |s| {
+            s.write("linked/dir/.gitattributes", "*.go text\n");
+        }),
+        ("history's end", |s| {
+            let head = s.git("repo", &["rev-parse", "HEAD"]);
+            s.write("repo/.git/shallow", head);
+        }),
+    ];
+    let directory = sandbox.path("linked/dir/sub");
+    let stamp = || sandbox.repository("linked").stamp(&directory);
+    for (what, change) in rows {
+        let before = stamp();
+        assert_eq!(before, stamp(), "{what}");
+        change(&sandbox);
+        assert_ne!(before, stamp(), "{what}");
+    }
+}
