@@ -589,10 +589,15 @@ impl Current {
             Err(error) => return Err(error.to_string()),
         };
         if let Side::WorkTree(_, state) = &self.side {
-            // What stands on disk as it is committed need not be read from git's objects again.
-            options
-                .memory
-                .identify(&|path| state.content_identity(path));
+            // What stands on disk as it is committed, and stood so when it was read, need not be read from git's objects
+            // again. Where that can't be told, it is.
+            if let Ok(disk) = DiskTree::open(directory) {
+                let _ = state.with_tracked_files(&disk, &|_| None, |files| {
+                    options
+                        .memory
+                        .identify(&|path| files.settled_identity(path));
+                });
+            }
         }
         let before = match self.base.take() {
             Some((commit, before)) if commit == base => before,

@@ -9,7 +9,10 @@
 
 use crate::failure::Failure;
 use camino::{Utf8Path, Utf8PathBuf};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::{AccessKind, AccessMode}};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode},
+};
 use rebake_planner::path::RepoPath;
 use std::{
     path::{Path, PathBuf},

@@ -136,7 +136,7 @@ pub(super) fn changes_of(
 /// Whether a file stands on disk just as when git looked, so that nobody can have written it since.
 pub(super) fn is_settled(state: &WorkTreeState, entry: &gix::index::Entry) -> bool {
     let path = entry.path(&state.index);
-    let options = stat_options(state, entry);
+    let options = whole_stat(state, entry);
     let top_level = look_up::TopLevel::open(state);
     is_clean(path)
         && !is_racy(state, entry, options)
@@ -161,7 +161,8 @@ enum Verdict {
 /// What the index's stat data says of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StatData {
-    /// It matches, but the file was written in the same moment as the index.
+    /// It matches by git's rules, but the file was written in the same moment as the index, or the configuration tells
+    /// git to look at less than all of it.
     Racy,
     Differs,
 }
@@ -209,7 +210,8 @@ fn verdict(
             return Verdict::Changed(ChangeKind::Modified);
         }
         StatData::Differs
-    } else if is_racy(state, entry, options) {
+    } else if is_racy(state, entry, options) || !entry.stat.matches(&stat, whole_stat(state, entry))
+    {
         StatData::Racy
     } else {
         return Verdict::Unchanged;
@@ -236,6 +238,17 @@ fn below_root<'p>(state: &WorkTreeState, path: &'p BStr) -> Option<&'p str> {
 fn stat_options(state: &WorkTreeState, entry: &gix::index::Entry) -> Options {
     Options {
         use_nsec: entry.stat.mtime.nsecs != 0,
+        ..state.settings.stat
+    }
+}
+
+/// All of the stat data, whatever the configuration says: `core.trustCtime=false` and `core.checkStat=minimal` hide an
+/// edit that keeps the length and puts the time back.
+fn whole_stat(state: &WorkTreeState, entry: &gix::index::Entry) -> Options {
+    Options {
+        trust_ctime: true,
+        check_stat: true,
+        use_nsec: entry.stat.mtime.nsecs != 0 || entry.stat.ctime.nsecs != 0,
         ..state.settings.stat
     }
 }

@@ -15,11 +15,11 @@ use super::attributes::{
 use super::objects::NodeKind;
 use super::repository::{CommitId, Repository, RevisionError, reason};
 use super::status::{Change, ChangeKind};
-use super::tree::{GitTree, LONGEST_PATH, blob_identity};
+use super::tree::{GitTree, LONGEST_PATH};
 use super::{staged, status};
 use crate::path::RepoPath;
 use crate::tree::disk::DiskTree;
-use crate::tree::{ContentIdentity, ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
+use crate::tree::{ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
 use camino::{Utf8Path, Utf8PathBuf};
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::index::entry::{Mode, Stage};
@@ -310,24 +310,6 @@ impl WorkTreeState {
         changes.dedup();
         self.changes = Ok(changes);
         Some(())
-    }
-
-    /// The name that a commit's tree has for what stands in this file on disk, so that it need not be read there again.
-    /// Nothing where the file differs from the index, or has another length than the blob, as after a conversion.
-    pub fn content_identity(&self, path: &RepoPath) -> Option<ContentIdentity> {
-        // Files of a submodule are in no commit of this repository.
-        if self.submodule_of(path).is_some() || !self.is_unchanged(path) {
-            return None;
-        }
-        let from_top = below(&self.root, path);
-        let entry = self
-            .index
-            .entry_by_path(BStr::new(from_top.as_tree_str()))?;
-        let is_file = matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE);
-        let length = self.repository.objects().size(&entry.id)?;
-        // The index holds 32 bits of the length on disk.
-        (is_file && length & u64::from(u32::MAX) == u64::from(entry.stat.size))
-            .then(|| blob_identity(&entry.id))
     }
 
     /// The root as it stands on disk.

@@ -1,5 +1,6 @@
 use super::sandbox::{Sandbox, path};
 use crate::decide::Verdict;
+use crate::hash::ImageKeys;
 use crate::path::RepoPath;
 use crate::plan::{
     BaselineImage, Plan, PlanError, PlanOptions, inspect_commit, inspect_work_tree, plan,
@@ -28,6 +29,15 @@ fn shop() -> Sandbox {
     std::os::unix::fs::symlink("services/api", sandbox.path("repo/current")).unwrap();
     sandbox.commit("repo");
     sandbox
+}
+
+/// Names what was read from the checkout as commits name it.
+fn identify(state: &WorkTreeState, disk: &DiskTree, options: &PlanOptions) {
+    let named = state.with_tracked_files(disk, &|_| None, |files| {
+        let memory = &options.memory;
+        memory.identify(&|path| files.settled_identity(path));
+    });
+    named.unwrap();
 }
 
 #[test]
@@ -66,6 +76,7 @@ fn every_sample_tree_plans_from_a_commit_as_from_its_checkout() {
     }
     sandbox.git("repo", &["add", "--all", "--force"]);
     sandbox.git("repo", &["commit", "--quiet", "--message=x"]);
+    sandbox.settle("repo");
     let repository = sandbox.repository("repo");
     let head = repository.head().unwrap().unwrap();
     let mut options = PlanOptions::new();
@@ -78,9 +89,7 @@ fn every_sample_tree_plans_from_a_commit_as_from_its_checkout() {
         let of_disk = plan(&disk, &options);
         // What was read from the directory is found again by the names that the commit has for it.
         let state = WorkTreeState::read(&repository, &root).unwrap();
-        options
-            .memory
-            .identify(&|path| state.content_identity(path));
+        identify(&state, &disk, &options);
         let commit = repository.tree(head, &root).unwrap();
         let of_commit = plan(&commit, &options);
         assert_eq!(
@@ -178,6 +187,7 @@ fn the_other_side_of_a_comparison_reads_what_changed_alone() {
         "package lib\n\nimport _ \"embed\"\n\n//go:embed t.txt\nvar t string\n",
     );
     sandbox.commit("repo");
+    sandbox.settle("repo");
     sandbox.write("repo/lib/lib.go", "package lib // edited\n");
     let options = PlanOptions::new();
     let disk = DiskTree::open(&sandbox.path("repo")).unwrap();
@@ -186,9 +196,7 @@ fn the_other_side_of_a_comparison_reads_what_changed_alone() {
         .repository("repo")
         .work_tree_state(&sandbox.path("repo"))
         .unwrap();
-    options
-        .memory
-        .identify(&|path| state.content_identity(path));
+    identify(&state, &disk, &options);
     let commit = sandbox.head_tree("repo");
     let noting = Noting {
         tree: &commit,
@@ -214,9 +222,7 @@ fn what_an_earlier_plan_read_names_nothing() {
         .repository("repo")
         .work_tree_state(&sandbox.path("repo"))
         .unwrap();
-    options
-        .memory
-        .identify(&|path| state.content_identity(path));
+    identify(&state, &disk, &options);
     let commit = plan(&sandbox.head_tree("repo"), &options).unwrap();
     let keys = |plan: &Plan| {
         plan.images
@@ -225,6 +231,60 @@ fn what_an_earlier_plan_read_names_nothing() {
             .collect::<Vec<_>>()
     };
     assert_eq!(keys(&edited), keys(&commit));
+}
+
+/// The keys of a checkout's plan with something that happens between git's look and that, those of the commit's plan
+/// with what was learned from it, and those of the commit's plan alone.
+fn keys_of_both(sandbox: &Sandbox, between: impl FnOnce()) -> [Vec<Option<ImageKeys>>; 3] {
+    let options = PlanOptions::new();
+    let disk = DiskTree::open(&sandbox.path("repo")).unwrap();
+    let repository = sandbox.repository("repo");
+    let state = repository.work_tree_state(&sandbox.path("repo")).unwrap();
+    assert!(!state.is_dirty());
+    between();
+    let keys = |tree: &dyn SourceTree, options: &PlanOptions| {
+        let plan = plan(tree, options).unwrap();
+        plan.images.iter().map(|image| image.keys).collect()
+    };
+    let of_disk = keys(&disk, &options);
+    identify(&state, &disk, &options);
+    let commit = sandbox.head_tree("repo");
+    [
+        of_disk,
+        keys(&commit, &options),
+        keys(&commit, &PlanOptions::new()),
+    ]
+}
+
+#[test]
+fn a_file_that_is_edited_between_git_s_look_and_the_reading_lends_the_commit_nothing() {
+    for edit in ["package lib\n\nvar X = 2\n", "package lib\n\nvar X = 10\n"] {
+        let sandbox = shop();
+        sandbox.write("repo/lib/lib.go", "package lib\n\nvar X = 1\n");
+        sandbox.commit("repo");
+        sandbox.settle("repo");
+        let [of_disk, of_commit, alone] = keys_of_both(&sandbox, || {
+            sandbox.write("repo/lib/lib.go", edit);
+        });
+        assert_eq!(of_commit, alone, "{edit}");
+        assert_ne!(of_disk, of_commit, "{edit}");
+    }
+}
+
+#[test]
+fn a_file_that_a_filter_converts_without_changing_its_length_lends_the_commit_nothing() {
+    let sandbox = shop();
+    sandbox.git("repo", &["config", "filter.turn.smudge", "tr X Y"]);
+    sandbox.git("repo", &["config", "filter.turn.clean", "tr Y X"]);
+    sandbox.write("repo/.gitattributes", "lib.go filter=turn\n");
+    sandbox.write("repo/lib/lib.go", "package lib\n\nvar X = 1\n");
+    sandbox.commit("repo");
+    fs::remove_file(sandbox.path("repo/lib/lib.go")).unwrap();
+    sandbox.git("repo", &["checkout", "--quiet", "--", "lib/lib.go"]);
+    sandbox.settle("repo");
+    let [of_disk, of_commit, alone] = keys_of_both(&sandbox, || {});
+    assert_eq!(of_commit, alone);
+    assert_ne!(of_disk, of_commit);
 }
 
 #[test]
@@ -236,20 +296,21 @@ fn a_conversion_on_checkout_is_no_reason_to_share() {
     sandbox.commit("repo");
     fs::remove_file(sandbox.path("repo/cmd/a/main.go")).unwrap();
     sandbox.git("repo", &["checkout", "--quiet", "--", "cmd"]);
-    let state = sandbox
-        .repository("repo")
-        .work_tree_state(&sandbox.path("repo"))
-        .unwrap();
-    assert!(!state.is_dirty());
-    assert!(state.content_identity(&path("go.mod")).is_some());
-    assert_eq!(state.content_identity(&path("cmd/a/main.go")), None);
-    assert_eq!(state.content_identity(&path("nowhere.go")), None);
+    sandbox.settle("repo");
+    let named = |file: &str| {
+        let disk = DiskTree::open(&sandbox.path("repo")).unwrap();
+        let repository = sandbox.repository("repo");
+        let state = repository.work_tree_state(&sandbox.path("repo")).unwrap();
+        let is_named = state.with_tracked_files(&disk, &|_| None, |files| {
+            files.settled_identity(&path(file)).is_some()
+        });
+        (state.is_dirty(), is_named.unwrap())
+    };
+    assert_eq!(named("go.mod"), (false, true));
+    assert_eq!(named("cmd/a/main.go"), (false, false));
+    assert_eq!(named("nowhere.go"), (false, false));
     sandbox.write("repo/go.mod", "module ex.com/b\n\ngo 1.24\n");
-    let state = sandbox
-        .repository("repo")
-        .work_tree_state(&sandbox.path("repo"))
-        .unwrap();
-    assert_eq!(state.content_identity(&path("go.mod")), None);
+    assert_eq!(named("go.mod"), (true, false));
 }
 
 /// The findings about the inputs of a checkout, as code and path.

@@ -192,6 +192,25 @@ fn what_is_written_while_it_is_read_is_not_saved() {
 }
 
 #[test]
+fn an_edit_that_the_configuration_hides_from_git_is_read() {
+    for (setting, value) in [("core.trustCtime", "false"), ("core.checkStat", "minimal")] {
+        let sandbox = shop();
+        sandbox.git("repo", &["config", setting, value]);
+        let root = RepoPath::root();
+        let saved = run(&sandbox, &root, Vec::new()).saved.unwrap();
+        let file = sandbox.path("repo/lib/text");
+        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        // As long as before, and as old.
+        sandbox.write("repo/lib/text", "tixt\n");
+        let opened = fs::File::open(&file).unwrap();
+        opened.set_modified(written).unwrap();
+        let second = run(&sandbox, &root, saved);
+        assert_eq!(second.read, ["lib/text"], "{setting}");
+        assert_same(&fresh(&sandbox, &root), &second.plan, setting);
+    }
+}
+
+#[test]
 fn a_file_that_may_be_racy_is_not_saved() {
     let sandbox = shop();
     // The index is written in the same moment as the file.
