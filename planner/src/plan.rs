@@ -140,6 +140,8 @@ pub struct Plan {
     groups: ServiceGroups,
     /// Directories in which services may stand that could not be looked for, and why.
     unseen: Vec<(RepoPath, Code)>,
+    /// The directories of main packages that are no services because cgo is off.
+    mains_without_cgo: Vec<RepoPath>,
     /// The inputs behind links: where each really is, and the links on the way.
     behind_links: BTreeMap<RepoPath, Vec<RepoPath>>,
     grounds: Grounds,
@@ -252,6 +254,7 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
             .iter()
             .filter_map(unseen_directory)
             .collect(),
+        mains_without_cgo: discovered.mains_without_cgo,
         behind_links,
         grounds: match options.foundations {
             FoundationsKept::Yes => Grounds::Kept(Some(Arc::new(Foundations::of(parts)))),

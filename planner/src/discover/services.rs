@@ -22,8 +22,9 @@ use crate::{
     sources::Sources,
     spelling::nearest,
     target::BuildContext,
-    tree::EntryKind,
+    tree::{EntryKind, view::Directory},
 };
+use foldhash::HashSet;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -58,6 +59,9 @@ pub(crate) struct Discovered {
     pub(crate) dockerfile_services: Vec<DockerfileService>,
     /// The directories of main packages that nothing chose, sorted.
     pub(crate) excluded_mains: Vec<RepoPath>,
+    /// The directories of main packages all of whose files need cgo, where it is off. They are no services, and none
+    /// that was removed.
+    pub(crate) mains_without_cgo: Vec<RepoPath>,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
@@ -74,7 +78,7 @@ pub(crate) fn find_services(
     declared: &[DeclaredService],
     contexts_of: &ContextsOf<'_>,
 ) -> Discovered {
-    let mains: Vec<&Candidate> = survey
+    let mut mains: Vec<&Candidate> = survey
         .candidates
         .par_iter()
         .filter(|candidate| {
@@ -85,7 +89,26 @@ pub(crate) fn find_services(
         })
         .collect();
     let mut discovered = Discovered::default();
-    let mut found = chosen_mains(&mains, globs, declared, &mut discovered.excluded_mains);
+    let refused_in = |choice: &ServiceChoice| {
+        refused_mains(sources, survey, &mains, choice, declared, contexts_of)
+    };
+    let choice = service_choice(globs, &mains, &refused_in);
+    for (candidate, refusal) in refused_in(&choice) {
+        match refusal {
+            Refusal::OtherPackage => mains.push(candidate),
+            Refusal::NeedsCgo => {
+                let directory = &candidate.directory.path;
+                if declared.iter().any(|one| one.directory == *directory) {
+                    // It is a service because it is declared, in doubt.
+                    continue;
+                }
+                discovered.problems.push(needs_cgo(directory));
+                discovered.mains_without_cgo.push(directory.clone());
+            }
+        }
+    }
+    mains.sort_by(|left, right| left.directory.path.cmp(&right.directory.path));
+    let mut found = chosen_mains(&mains, &choice, declared, &mut discovered.excluded_mains);
     for declaration in declared {
         let directory = &declaration.directory;
         if found.iter().any(|found| found.directory == *directory) {
@@ -133,40 +156,155 @@ pub(crate) fn find_services(
     discovered
 }
 
-/// The main packages that a glob or a declaration chooses. The directories of all others go to `excluded`, sorted.
-fn chosen_mains<'a>(
-    mains: &[&Candidate],
+/// Which directories become services.
+struct ServiceChoice {
+    choosing: Vec<ServiceGlob>,
+    leaving_out: Vec<ServiceGlob>,
+}
+
+impl ServiceChoice {
+    /// The glob that chooses a directory.
+    fn glob_of(&self, directory: &RepoPath) -> Option<&ServiceGlob> {
+        let is_left_out = self.leaving_out.iter().any(|glob| glob.matches(directory));
+        let mut choosing = self.choosing.iter();
+        choosing.find(|glob| !is_left_out && glob.matches(directory))
+    }
+}
+
+/// The choice of the given globs; where none chooses, of the default ones where they choose anything, else of all.
+fn service_choice<'a>(
     globs: &[ServiceGlob],
-    declared: &'a [DeclaredService],
-    excluded: &mut Vec<RepoPath>,
-) -> Vec<Found<'a>> {
+    mains: &[&Candidate],
+    refused_in: &dyn Fn(&ServiceChoice) -> Vec<(&'a Candidate, Refusal)>,
+) -> ServiceChoice {
     let parsed = |globs: &[&str]| -> Vec<ServiceGlob> {
         globs.iter().filter_map(|glob| glob.parse().ok()).collect()
     };
-    let (defaults, everything) = (parsed(&DEFAULT_GLOBS), parsed(&["**"]));
     let (choosing, leaving_out): (Vec<ServiceGlob>, Vec<ServiceGlob>) = globs
         .iter()
         .cloned()
         .partition(|glob| glob.effect() == GlobEffect::Chooses);
-    let is_left_out = |directory: &RepoPath| leaving_out.iter().any(|glob| glob.matches(directory));
-    let chooses_one = |glob: &ServiceGlob| {
+    let is_given = !choosing.is_empty();
+    let mut choice = ServiceChoice {
+        choosing: if is_given {
+            choosing
+        } else {
+            parsed(&DEFAULT_GLOBS)
+        },
+        leaving_out,
+    };
+    let chooses_one = || {
         let mut directories = mains.iter().map(|main| &main.directory.path);
-        directories.any(|directory| glob.matches(directory) && !is_left_out(directory))
+        directories.any(|directory| choice.glob_of(directory).is_some())
+            || refused_in(&choice)
+                .iter()
+                .any(|(candidate, _)| choice.glob_of(&candidate.directory.path).is_some())
     };
-    let chosen = if !choosing.is_empty() {
-        &choosing
-    } else if defaults.iter().any(chooses_one) {
-        &defaults
+    if !is_given && !chooses_one() {
+        choice.choosing = parsed(&["**"]);
+    }
+    choice
+}
+
+/// Why Go refuses to build a main package that `go list` does not call one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// A file that is sorted before its own belongs to another package.
+    OtherPackage,
+    /// All its files import "C", and cgo is off.
+    NeedsCgo,
+}
+
+/// The directories that are no main packages only because Go refuses them. Only where a glob or a declaration would
+/// choose one, since all files of a directory are read for it.
+fn refused_mains<'a>(
+    sources: &Sources<'_>,
+    survey: &'a Survey,
+    mains: &[&Candidate],
+    choice: &ServiceChoice,
+    declared: &[DeclaredService],
+    contexts_of: &ContextsOf<'_>,
+) -> Vec<(&'a Candidate, Refusal)> {
+    let known: HashSet<&RepoPath> = mains.iter().map(|main| &main.directory.path).collect();
+    survey
+        .candidates
+        .par_iter()
+        .filter_map(|candidate| {
+            let directory = &candidate.directory.path;
+            let is_chosen = choice.glob_of(directory).is_some()
+                || declared.iter().any(|one| one.directory == *directory);
+            if !is_chosen || known.contains(directory) {
+                return None;
+            }
+            let contexts = contexts_of(directory, &candidate.module);
+            let refusals = contexts
+                .iter()
+                .filter_map(|context| refusal(sources, &candidate.directory, context));
+            let worst = refusals.min_by_key(|refusal| *refusal == Refusal::NeedsCgo)?;
+            Some((candidate, worst))
+        })
+        .collect()
+}
+
+/// Whether a directory that is no main package would be one but for what Go refuses.
+fn refusal(
+    sources: &Sources<'_>,
+    directory: &Directory,
+    context: &BuildContext,
+) -> Option<Refusal> {
+    let holds_main_file = directory.entries.iter().any(|entry| {
+        let is_go = file_name::classify(&entry.name).is_some_and(|name| {
+            name.class() == FileClass::Go && !name.is_test() && name.matches(context)
+        });
+        if !is_go || matches!(entry.kind, EntryKind::Directory | EntryKind::Submodule) {
+            return false;
+        }
+        let path = directory.path.child(&entry.name);
+        let Ok(source) = sources.go_file(directory, entry, &path) else {
+            return false;
+        };
+        let package = source.file.package.as_ref();
+        package.is_some_and(|package| package.value == "main")
+            && holds(&source.file.constraint, context)
+    });
+    if !holds_main_file {
+        return None;
+    }
+    let selected = select_files(sources, directory, context);
+    let conflicts = |problem: &Diagnostic| problem.code == Code::PackageConflict;
+    if selected.problems.iter().any(conflicts) {
+        Some(Refusal::OtherPackage)
+    } else if selected.presence == Presence::Buildable {
+        None
     } else {
-        &everything
-    };
+        Some(Refusal::NeedsCgo)
+    }
+}
+
+fn needs_cgo(directory: &RepoPath) -> Diagnostic {
+    Diagnostic {
+        code: Code::NoGoFiles,
+        severity: Severity::Warning,
+        message: "this main package is no service: all its Go files import \"C\", and cgo is off; set `cgo = true` to build it"
+            .to_owned(),
+        path: Some(directory.clone()),
+        position: None,
+        services: Vec::new(),
+    }
+}
+
+/// The main packages that a glob or a declaration chooses. The directories of all others go to `excluded`, sorted.
+fn chosen_mains<'a>(
+    mains: &[&Candidate],
+    choice: &ServiceChoice,
+    declared: &'a [DeclaredService],
+    excluded: &mut Vec<RepoPath>,
+) -> Vec<Found<'a>> {
     let mut found = Vec::new();
     for main in mains {
         let directory = &main.directory.path;
         let declaration = declared.iter().find(|one| one.directory == *directory);
-        let glob = chosen
-            .iter()
-            .find(|glob| glob.matches(directory) && !is_left_out(directory));
+        let glob = choice.glob_of(directory);
         if glob.is_none() && declaration.is_none() {
             excluded.push(directory.clone());
             continue;
@@ -308,14 +446,8 @@ fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &Build
             may_be_main |= !name.is_test() && !leads_to_directory(sources, &path);
             continue;
         };
-        let holds = match &file.constraint {
-            ConstraintHeader::Absent => true,
-            ConstraintHeader::Present(constraint) => {
-                constraint.holds(&|tag| context.satisfies(tag))
-            }
-            ConstraintHeader::Broken => false,
-        };
-        let Some(package) = file.package.as_ref().filter(|_| holds) else {
+        let is_taken = holds(&file.constraint, context);
+        let Some(package) = file.package.as_ref().filter(|_| is_taken) else {
             may_be_main |= !name.is_test() && file.package.is_none() && !file.faults.is_empty();
             continue;
         };
@@ -343,6 +475,14 @@ fn is_main_package(sources: &Sources<'_>, candidate: &Candidate, context: &Build
             .files
             .iter()
             .any(|file| matches!(file.kind, FileKind::Go | FileKind::Cgo))
+}
+
+fn holds(constraint: &ConstraintHeader, context: &BuildContext) -> bool {
+    match constraint {
+        ConstraintHeader::Absent => true,
+        ConstraintHeader::Present(constraint) => constraint.holds(&|tag| context.satisfies(tag)),
+        ConstraintHeader::Broken => false,
+    }
 }
 
 /// Whether a name is a link to a directory, which is no file of the package.

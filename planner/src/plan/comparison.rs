@@ -104,7 +104,8 @@ impl Plan {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// A service of the baseline that is missing where the tree could not be read is not removed: it is rebuilt, in
+    /// A service of the baseline that is missing where the tree could not be read, or where all its files need cgo and
+    /// cgo is off, is not removed: it is rebuilt, in
     /// doubt, with the inputs that it had.
     pub fn compare_with(&mut self, baseline: &[BaselineImage]) {
         self.keep_unseen(baseline);
@@ -242,11 +243,13 @@ impl Plan {
             .map(|image| image.inputs.service.to_string())
             .collect();
         for old in baseline {
+            let needs_cgo = self.mains_without_cgo.contains(&old.inputs.directory);
             let doubts: BTreeSet<Code> = self
                 .unseen
                 .iter()
                 .filter(|(directory, _)| old.inputs.directory.starts_with(directory))
                 .map(|(_, code)| *code)
+                .chain(needs_cgo.then_some(Code::NoGoFiles))
                 .collect();
             if doubts.is_empty() || present.contains(old.inputs.service.as_str()) {
                 continue;

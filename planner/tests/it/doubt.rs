@@ -257,6 +257,21 @@ fn doubts() -> Vec<Doubt> {
             Code::PackageConflict,
         ),
         row(
+            "another package before the main file",
+            sound_but([("services/api/a.go", "package other\n")]),
+            Code::PackageConflict,
+        ),
+        row(
+            "a test of another package before the main file",
+            sound_but([("services/api/a_test.go", "package other\n")]),
+            Code::PackageConflict,
+        ),
+        row(
+            "a test's package in a file that is no test, before the main file",
+            sound_but([("services/api/a.go", "package main_test\n")]),
+            Code::PackageConflict,
+        ),
+        row(
             "names that differ in case",
             sound_but([("lib/LIB.go", "package lib\n")]),
             Code::NameCollision,
@@ -433,4 +448,45 @@ fn a_service_that_can_not_be_looked_for_is_not_removed() {
     let mut gone = plan(&tree_of([SOUND[0]]), &PlanOptions::new()).expect("a plan");
     gone.compare_with(&baseline(&sound));
     assert_eq!(gone.removed, ["api"]);
+}
+
+#[test]
+fn a_service_that_needs_cgo_is_not_removed_where_cgo_is_off() {
+    let sound = plan(&sound_but([]), &PlanOptions::new()).expect("a plan");
+    let needs_cgo = "package main\n\nimport \"C\"\n\nfunc main() {}\n";
+    let tree = sound_but([("services/api/main.go", needs_cgo)]);
+    let mut planned = plan(&tree, &PlanOptions::new()).expect("a plan");
+    // It is no service, as `go list` says.
+    assert!(planned.images.is_empty());
+    let told = |code| planned.diagnostics.iter().any(|found| found.code == code);
+    assert!(told(Code::NoGoFiles));
+    planned.compare_with(&baseline(&sound));
+    assert!(planned.removed.is_empty());
+    let [image] = planned.images.as_slice() else {
+        panic!("the service of the baseline is kept");
+    };
+    let codes = vec![Code::NoGoFiles];
+    assert_eq!(image.keys, None);
+    assert_eq!(image.reasons, [Reason::Uncertain { codes }]);
+}
+
+#[test]
+fn what_build_constraints_leave_out_is_no_service() {
+    let program = |constraint: &str| format!("{constraint}package main\n\nfunc main() {{}}\n");
+    let ignored = program("//go:build ignore\n\n");
+    let windows = program("//go:build windows\n\n");
+    let tree = sound_but([
+        ("services/lib/lib.go", "package lib\n"),
+        ("services/lib/tool.go", ignored.as_str()),
+        ("services/service/main.go", windows.as_str()),
+        ("services/lib/main_windows.go", "package main\n"),
+    ]);
+    let planned = plan(&tree, &PlanOptions::new()).expect("a plan");
+    let names: Vec<&str> = planned
+        .images
+        .iter()
+        .map(|image| image.inputs.service.as_str())
+        .collect();
+    assert_eq!(names, ["api"], "{}", render_plan(&planned));
+    assert!(planned.diagnostics.is_empty(), "{}", render_plan(&planned));
 }

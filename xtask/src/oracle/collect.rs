@@ -145,10 +145,19 @@ fn cannot_load(module: &Module, reason: &str) -> Answer {
     answer
 }
 
-/// A main package that is built: directories with nothing but tests have the name, too.
+/// A main package that is built: directories with nothing but tests have the name, too. One whose first file is of
+/// another package has that one's name, and is a main package all the same, which Go refuses.
 fn is_main(package: &Package) -> bool {
     let has_files = !package.go_files.is_empty() || !package.cgo_files.is_empty();
-    package.name == "main" && !package.dep_only && !package.standard && has_files
+    let holds_main = || {
+        let error = package.error.as_ref();
+        let packages = error.and_then(|error| error.err.strip_prefix("found packages "));
+        let file = packages.and_then(|packages| packages.split_once(" and main ("));
+        let name = file.and_then(|(_, rest)| rest.split_once(')'));
+        name.is_some_and(|(name, _)| !name.ends_with("_test.go"))
+    };
+    let is_named = !package.dep_only && !package.standard;
+    is_named && (package.name == "main" && has_files || holds_main())
 }
 
 /// Whether a package under one of the checkout's own module paths could not be had without a module proxy: it belongs
