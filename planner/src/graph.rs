@@ -8,6 +8,7 @@ pub(crate) mod build_list;
 mod c_inputs;
 pub(crate) mod chains;
 mod embed;
+pub(crate) mod libraries;
 pub(crate) mod load;
 pub(crate) mod replacements;
 pub(crate) mod resolve;

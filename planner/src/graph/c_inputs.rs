@@ -1,15 +1,19 @@
 //! What cgo and the assembler read beside the files that `go list` reports.
 //!
 //! In: a package's C-like files, cgo directives and preambles. Out: headers reached by `#include`,
-//! libraries reached by `-L`, and files named in flags, as far as they lie in the tree. It must never
+//! libraries named in flags, and what the linker is told of others, as far as they lie in the tree. It must never
 //! leave the tree: system headers and libraries belong to the toolchain image.
 //!
 //! Source: cmd/go/internal/work/exec.go (the `-I` order of cgo and of the assembler),
 //! cmd/asm/internal/lex/input.go; go.dev/issue/28019 for what the Go cache itself leaves out.
 //!
-//! Known gaps: **conditional compilation is not evaluated** (every `#include` counts), and **the sources of
-//! pkg-config packages are unknown**.
+//! Where a compiler takes the first file of several directories, all of them count: which one is first depends on the
+//! flags, the language and `#include_next`.
+//!
+//! Known gaps: **conditional compilation is not evaluated** (every `#include` counts), an `#include` of a macro counts
+//! as one of every file below the include directories, and **the sources of pkg-config packages are unknown**.
 
+use super::libraries::{LibraryFlags, libraries, tree_paths};
 use crate::{
     diagnostic::{Code, Diagnostic, Severity},
     file_kind::FileKind,
@@ -20,7 +24,7 @@ use crate::{
     },
     path::RepoPath,
     sources::Sources,
-    tree::{EntryKind, TreeError},
+    tree::{EntryKind, TreeError, TreeErrorKind},
 };
 use foldhash::{HashSet, HashSetExt as _};
 use std::collections::BTreeSet;
@@ -29,6 +33,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub(crate) struct CInputs {
     pub(crate) files: BTreeSet<RepoPath>,
+    /// What the linker is told, which sees the flags of all packages together.
+    pub(crate) libraries: LibraryFlags,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
@@ -60,11 +66,11 @@ pub(crate) fn c_inputs(
         sources,
         package_directory: directory,
         include_directories: Vec::new(),
+        forced: Vec::new(),
         found: CInputs::default(),
         scanned: HashSet::new(),
+        took_every_file: false,
     };
-    let mut libraries = Vec::new();
-    let mut library_directories = Vec::new();
     for (origin, directive) in &package.cgo {
         match directive.name {
             CgoVariable::PkgConfig => search.found.problems.push(Diagnostic {
@@ -78,21 +84,17 @@ pub(crate) fn c_inputs(
                 position: Some(origin.position),
                 services: Vec::new(),
             }),
-            CgoVariable::LdFlags => {
-                search.linker_flags(
-                    &directive.arguments,
-                    &mut library_directories,
-                    &mut libraries,
-                )?;
-            }
+            CgoVariable::LdFlags => search.linker_flags(&directive.arguments)?,
             CgoVariable::CFlags
             | CgoVariable::CppFlags
             | CgoVariable::CxxFlags
             | CgoVariable::FFlags => search.compiler_flags(&directive.arguments)?,
         }
     }
-    for library_directory in &library_directories {
-        search.take_libraries(library_directory, &libraries)?;
+    let linked = libraries(sources, &search.found.libraries)?;
+    search.found.files.extend(linked);
+    for include in std::mem::take(&mut search.forced) {
+        search.follow(directory, &include)?;
     }
     for include in &package.cgo_includes {
         search.follow(directory, include)?;
@@ -113,22 +115,83 @@ struct Search<'a, 'tree> {
     sources: &'a Sources<'tree>,
     package_directory: &'a RepoPath,
     include_directories: Vec<RepoPath>,
+    /// What flags include before anything else.
+    forced: Vec<Include>,
     found: CInputs,
     scanned: HashSet<RepoPath>,
+    took_every_file: bool,
 }
 
 impl Search<'_, '_> {
-    /// A path of a flag: `${SRCDIR}` and relative paths mean the package's directory. Nothing when it
-    /// lies outside the tree, as system paths do.
-    fn flag_path(&self, written: &str) -> Option<RepoPath> {
+    /// The places that a path of a flag may mean: `${SRCDIR}` and relative paths mean the package's directory. None when
+    /// it lies outside the tree, as system paths do.
+    fn flag_paths(&mut self, written: &str) -> Result<Vec<RepoPath>, TreeError> {
         let relative = match written.strip_prefix("${SRCDIR}") {
             Some(rest) => rest.trim_start_matches('/'),
             None => written,
         };
         if relative.contains("${") {
-            return None;
+            return Ok(Vec::new());
         }
-        self.package_directory.join_lexically(relative).ok()
+        let base = self.package_directory.clone();
+        self.places(&base, relative)
+    }
+
+    /// The places that a path from a directory may mean.
+    fn places(&mut self, base: &RepoPath, written: &str) -> Result<Vec<RepoPath>, TreeError> {
+        if written.starts_with('/') {
+            return Ok(tree_paths(self.sources, written));
+        }
+        let lexical = base.join_lexically(written).ok();
+        if !written.split('/').any(|element| element == "..") {
+            return Ok(lexical.into_iter().collect());
+        }
+        let physical = self.beyond_links(base, written)?;
+        if physical != lexical {
+            // The build would need the link, too, wherever the file is then.
+            let message = format!(
+                "`{}` goes up from behind a link, so what it names can't be told; write the path without the link",
+                written.escape_debug()
+            );
+            if !self
+                .found
+                .problems
+                .iter()
+                .any(|known| known.message == message)
+            {
+                self.found.problems.push(Diagnostic {
+                    code: Code::Unreadable,
+                    severity: Severity::Error,
+                    message,
+                    path: Some(base.clone()),
+                    position: None,
+                    services: Vec::new(),
+                });
+            }
+        }
+        Ok(lexical.into_iter().chain(physical).collect())
+    }
+
+    /// A path as the system takes it: what is above a linked directory is above the directory that the link leads to.
+    fn beyond_links(&self, base: &RepoPath, written: &str) -> Result<Option<RepoPath>, TreeError> {
+        if written.contains('\0') {
+            return Ok(None);
+        }
+        let mut at = base.clone();
+        for element in written.split('/') {
+            match element {
+                "" | "." => {}
+                ".." => {
+                    let located = self.sources.view().locate(&at)?;
+                    let Some(parent) = located.map_or(at, |found| found.real).parent() else {
+                        return Ok(None);
+                    };
+                    at = parent;
+                }
+                _ => at = at.child(element),
+            }
+        }
+        Ok(Some(at))
     }
 
     fn is_file(&self, path: &RepoPath) -> Result<bool, TreeError> {
@@ -141,92 +204,76 @@ impl Search<'_, '_> {
 
     fn compiler_flags(&mut self, arguments: &[String]) -> Result<(), TreeError> {
         const DIRECTORIES: [&str; 5] = ["-I", "-isystem", "-iquote", "-idirafter", "-F"];
+        const ROOTS: [&str; 2] = ["--sysroot", "-isysroot"];
         const FILES: [&str; 2] = ["-include", "-imacros"];
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
-            if let Some(flag) = DIRECTORIES.iter().find(|flag| argument.starts_with(**flag)) {
-                let attached = &argument[flag.len()..];
-                let value = if attached.is_empty() {
-                    arguments.next().map(String::as_str)
+            let mut value_of = |flag: &&str| -> Option<String> {
+                let attached = argument.strip_prefix(*flag)?;
+                let value = attached.strip_prefix('=').unwrap_or(attached);
+                if value.is_empty() {
+                    arguments.next().cloned()
                 } else {
-                    Some(attached)
-                };
-                if let Some(directory) = value.and_then(|value| self.flag_path(value)) {
-                    self.include_directories.push(directory);
+                    Some(value.to_owned())
                 }
-            } else if FILES.contains(&argument.as_str())
-                && let Some(value) = arguments.next()
-            {
-                let include = Include {
+            };
+            if let Some(value) = FILES.iter().find_map(&mut value_of) {
+                self.forced.push(Include {
                     form: IncludeForm::Quoted,
-                    target: value.clone(),
-                };
-                let directory = self.package_directory.clone();
-                self.follow(&directory, &include)?;
+                    target: value,
+                });
+            } else if let Some(value) = ROOTS.iter().find_map(&mut value_of) {
+                for root in self.flag_paths(&value)? {
+                    let below = ["usr/include", "usr/local/include", "include"];
+                    let directories = below
+                        .iter()
+                        .filter_map(|path| root.join_lexically(path).ok());
+                    self.include_directories.extend(directories);
+                }
+            } else if let Some(value) = DIRECTORIES.iter().find_map(&mut value_of) {
+                let directories = self.flag_paths(&value)?;
+                self.include_directories.extend(directories);
             }
         }
         Ok(())
     }
 
-    fn linker_flags(
-        &mut self,
-        arguments: &[String],
-        directories: &mut Vec<RepoPath>,
-        libraries: &mut Vec<String>,
-    ) -> Result<(), TreeError> {
+    fn linker_flags(&mut self, arguments: &[String]) -> Result<(), TreeError> {
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
-            if let Some(attached) = argument.strip_prefix("-L") {
-                let value = if attached.is_empty() {
-                    arguments.next().map(String::as_str)
-                } else {
-                    Some(attached)
-                };
-                directories.extend(value.and_then(|value| self.flag_path(value)));
-            } else if let Some(name) = argument.strip_prefix("-l") {
-                libraries.push(name.trim_start_matches(':').to_owned());
-            } else {
-                // A library or linker script by its path, alone or behind `-Wl,…,`.
-                for part in argument.split([',', '=']) {
-                    if part.starts_with('-') || part.is_empty() {
-                        continue;
-                    }
-                    if let Some(path) = self.flag_path(part)
-                        && self.is_file(&path)?
-                    {
-                        self.found.files.insert(path);
-                    }
+            if matches!(argument.as_str(), "-L" | "-l") {
+                if let Some(value) = arguments.next() {
+                    self.linker_flag(&format!("{argument}{value}"))?;
                 }
+                continue;
+            }
+            // A library or linker script by its path, alone or behind `-Wl,…,`.
+            for part in argument.split([',', '=']) {
+                self.linker_flag(part)?;
             }
         }
         Ok(())
     }
 
-    /// Every file of a library directory that could be one of the named libraries.
-    fn take_libraries(
-        &mut self,
-        directory: &RepoPath,
-        libraries: &[String],
-    ) -> Result<(), TreeError> {
-        let Some(listing) = self.sources.view().directory(directory)? else {
-            return Ok(());
-        };
-        for entry in &listing.entries {
-            let named = libraries.iter().any(|library| {
-                *entry.name == **library
-                    || entry
-                        .name
-                        .strip_prefix("lib")
-                        .and_then(|rest| rest.strip_prefix(library.as_str()))
-                        .is_some_and(|rest| rest.starts_with('.'))
-                    || entry
-                        .name
-                        .strip_prefix(library.as_str())
-                        .is_some_and(|rest| rest == ".lib")
-            });
-            let path = directory.child(&entry.name);
-            if named && self.is_file(&path)? {
-                self.found.files.insert(path);
+    fn linker_flag(&mut self, part: &str) -> Result<(), TreeError> {
+        if let Some(directory) = part.strip_prefix("-L") {
+            let directories = self.flag_paths(directory)?;
+            self.found.libraries.directories.extend(directories);
+        } else if let Some(name) = part.strip_prefix("-l") {
+            let name = name.trim_start_matches(':').to_owned();
+            self.found.libraries.names.insert(name);
+        } else if !part.is_empty() && !part.starts_with('-') {
+            let mut paths = self.flag_paths(part)?;
+            // The program is linked in the directory where `go` runs, which may be any above.
+            let mut above = self.package_directory.parent();
+            while let Some(directory) = above {
+                paths.extend(directory.join_lexically(part).ok());
+                above = directory.parent();
+            }
+            for path in paths {
+                if self.is_file(&path)? {
+                    self.found.libraries.files.insert(path);
+                }
             }
         }
         Ok(())
@@ -238,41 +285,45 @@ impl Search<'_, '_> {
         includer_directory: &RepoPath,
         include: &Include,
     ) -> Result<(), TreeError> {
-        match self.look_up(includer_directory, include)? {
-            Some(path) => self.scan(&path),
-            None => Ok(()),
-        }
+        let found = self.look_up(includer_directory, include)?;
+        self.scan_all(found)
     }
 
-    /// The file that an `#include` means, which thereby becomes an input.
+    /// The files that an `#include` may mean, which thereby become inputs.
     fn look_up(
         &mut self,
         includer_directory: &RepoPath,
         include: &Include,
-    ) -> Result<Option<RepoPath>, TreeError> {
+    ) -> Result<Vec<RepoPath>, TreeError> {
         let beside = match include.form {
-            IncludeForm::Computed => return self.take_every_header().map(|()| None),
+            IncludeForm::Computed => return self.take_every_file(),
             IncludeForm::Quoted => Some(includer_directory),
             IncludeForm::Angled => None,
         };
-        let directories = beside
+        let directories: BTreeSet<RepoPath> = beside
             .into_iter()
             .chain([self.package_directory])
-            .chain(&self.include_directories);
+            .chain(&self.include_directories)
+            .cloned()
+            .collect();
+        let mut found = Vec::new();
         for directory in directories {
-            if let Ok(path) = directory.join_lexically(&include.target)
-                && self.is_file(&path)?
-            {
-                self.found.files.insert(path.clone());
-                return Ok(Some(path));
+            for path in self.places(&directory, &include.target)? {
+                if self.is_file(&path)? {
+                    self.found.files.insert(path.clone());
+                    found.push(path);
+                }
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
-    /// Reads a file for what it includes, and everything that this leads to.
     fn scan(&mut self, file: &RepoPath) -> Result<(), TreeError> {
-        let mut pending = vec![file.clone()];
+        self.scan_all(vec![file.clone()])
+    }
+
+    /// Reads files for what they include, and everything that this leads to.
+    fn scan_all(&mut self, mut pending: Vec<RepoPath>) -> Result<(), TreeError> {
         while let Some(file) = pending.pop() {
             if !self.scanned.insert(file.clone()) {
                 continue;
@@ -286,24 +337,50 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    /// An `#include` whose target is a macro could mean any file of the include directories.
-    fn take_every_header(&mut self) -> Result<(), TreeError> {
+    /// An `#include` whose target only the preprocessor knows could mean any file below the include directories.
+    fn take_every_file(&mut self) -> Result<Vec<RepoPath>, TreeError> {
+        if std::mem::replace(&mut self.took_every_file, true) {
+            return Ok(Vec::new());
+        }
         let mut directories = self.include_directories.clone();
         directories.push(self.package_directory.clone());
-        for directory in directories {
+        let mut visited = HashSet::new();
+        let mut taken = Vec::new();
+        while let Some(directory) = directories.pop() {
             let Some(listing) = self.sources.view().directory(&directory)? else {
                 continue;
             };
+            if !visited.insert(listing.real.clone()) {
+                continue;
+            }
             for entry in &listing.entries {
-                if entry.name.ends_with(".go") {
+                let is_ours = listing.real.is_root() && matches!(&*entry.name, ".git" | ".rebake");
+                if is_ours || entry.name.ends_with(".go") {
                     continue;
                 }
                 let path = directory.child(&entry.name);
-                if self.is_file(&path)? {
-                    self.found.files.insert(path);
+                let kind = match self.sources.view().locate_in(&listing, &entry.name) {
+                    Ok(found) => found.map(|found| found.kind),
+                    // A compiler can't open it either.
+                    Err(TreeError {
+                        kind:
+                            TreeErrorKind::NotFound
+                            | TreeErrorKind::DanglingLink { .. }
+                            | TreeErrorKind::LinkLoop,
+                        ..
+                    }) => None,
+                    Err(error) => return Err(error),
+                };
+                match kind {
+                    Some(EntryKind::Directory | EntryKind::Submodule) => directories.push(path),
+                    Some(EntryKind::File) => {
+                        self.found.files.insert(path.clone());
+                        taken.push(path);
+                    }
+                    _ => {}
                 }
             }
         }
-        Ok(())
+        Ok(taken)
     }
 }

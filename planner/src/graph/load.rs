@@ -10,6 +10,7 @@ use super::{
     build_list::BuildList,
     c_inputs::c_inputs,
     embed::embedded_files,
+    libraries::LibraryFlags,
     resolve::{LocalPackage, Resolution, has_path_prefix, resolve},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub(crate) struct Package {
     pub(crate) third_party: BTreeSet<String>,
     /// What it imports of the standard library, sorted.
     pub(crate) standard: Vec<String>,
+    /// What its flags tell the linker of libraries in the tree.
+    pub(crate) libraries: LibraryFlags,
     /// What would make the toolchain refuse it, or the planner doubt it.
     pub(crate) problems: Vec<Diagnostic>,
 }
@@ -165,6 +168,7 @@ impl<'a, 'tree> Loader<'a, 'tree> {
             dependencies: BTreeSet::new(),
             third_party: BTreeSet::new(),
             standard: Vec::new(),
+            libraries: LibraryFlags::default(),
             problems: Vec::new(),
             local,
         };
@@ -220,6 +224,7 @@ impl<'a, 'tree> Loader<'a, 'tree> {
                         .into_iter()
                         .map(|path| PackageFile::unread(path, FileKind::CgoInclude)),
                 );
+                package.libraries = found.libraries;
                 package.problems.extend(found.problems);
             }
             Err(error) => package.problems.push(diagnose_unreadable(&error)),

@@ -22,6 +22,7 @@ use crate::{
     file_kind::FileKind,
     graph::{
         build_list::{BuildList, Mode, ModuleSource},
+        libraries::{LibraryFlags, libraries},
         load::{Package, PackageGraph},
         updates_needed::UpdatesNeeded,
     },
@@ -29,7 +30,7 @@ use crate::{
     recipe::Recipe,
     sources::Sources,
     target::{BuildContext, BuildFlag, Cgo, Platform},
-    tree::FileMode,
+    tree::{FileMode, TreeError},
 };
 use foldhash::HashSet;
 use std::{
@@ -94,6 +95,10 @@ pub(crate) fn collect_inputs(
     let (tier, modules, mut facts) = third_party(list, &closure, candidates);
     let packaged = package_files.of(closure.iter().copied());
     let mut files: Vec<InputFile> = Vec::new();
+    match linked_libraries(sources, &closure, back_edges, tier, &packaged) {
+        Ok(linked) => files.extend(linked),
+        Err(error) => problems.push(diagnose_unreadable(&error)),
+    }
     if tier == Tier::Module && !back_edges.is_empty() {
         let compiled: HashSet<&RepoPath> = packaged.iter().map(|file| &file.path).collect();
         for package in *back_edges {
@@ -194,6 +199,38 @@ pub(crate) fn collect_dockerfile_inputs(
         ]),
     };
     (inputs, problems)
+}
+
+/// The libraries that the flags of all packages together name: one may say where they are, and another which. Third-party
+/// code may name any.
+fn linked_libraries(
+    sources: &Sources<'_>,
+    closure: &[&Arc<Package>],
+    back_edges: &[Arc<Package>],
+    tier: Tier,
+    packaged: &[InputFile],
+) -> Result<Vec<InputFile>, TreeError> {
+    let mut flags = LibraryFlags::default();
+    for package in closure.iter().copied().chain(back_edges) {
+        flags.add(&package.libraries);
+    }
+    if flags.directories.is_empty() {
+        return Ok(Vec::new());
+    }
+    flags.any_name = tier == Tier::Module;
+    let known: HashSet<&RepoPath> = packaged.iter().map(|file| &file.path).collect();
+    let paths = libraries(sources, &flags)?.into_iter();
+    paths
+        .filter(|path| !known.contains(path))
+        .map(|path| {
+            Ok(InputFile {
+                digest: sources.input_digest(&path)?,
+                path,
+                kind: FileKind::CgoInclude,
+                mode: FileMode::Regular,
+            })
+        })
+        .collect()
 }
 
 /// Merges two sorted lists. The first one is long and the second short, so that sorting both would cost more.

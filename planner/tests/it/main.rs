@@ -9,6 +9,7 @@
 mod architecture;
 mod back_edges;
 mod bad_input;
+mod c_code;
 mod declared;
 mod doubt;
 mod emission;
