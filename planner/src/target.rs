@@ -233,7 +233,13 @@ impl FromStr for BuildFlag {
         if text.chars().any(char::is_control) {
             return failed("holds a control character");
         }
-        match flag.split_once('=').map_or(flag, |(name, _)| name) {
+        let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
+        if names_a_file(name, value) {
+            return failed(
+                "makes a tool read files that no plan knows; a profile belongs in default.pgo, and what is linked in `#cgo LDFLAGS`",
+            );
+        }
+        match name {
             "ldflags" | "gcflags" | "asmflags" | "buildmode" | "trimpath" | "buildvcs"
             | "linkshared" | "a" | "v" | "x" | "p" | "work" => Ok(Self(text.to_owned())),
             "tags" => failed("would change which files are built; use the key `tags`"),
@@ -249,6 +255,139 @@ impl FromStr for BuildFlag {
             ),
         }
     }
+}
+
+/// Whether a flag for the compiler, the assembler or the linker makes it read a file.
+///
+/// Source: cmd/compile/internal/base/flag.go, cmd/asm/internal/flags/flags.go, cmd/link/internal/ld/main.go,
+/// cmd/internal/objabi/flag.go (`expandArgs`).
+fn names_a_file(tool: &str, value: &str) -> bool {
+    let reading: &[&str] = match tool {
+        "gcflags" => &[
+            "pgoprofile",
+            "embedcfg",
+            "importcfg",
+            "symabis",
+            "coveragecfg",
+            "I",
+            "D",
+        ],
+        "asmflags" => &["I"],
+        "ldflags" => &["importcfg", "L", "libgcc"],
+        _ => return false,
+    };
+    let mut is_first = true;
+    let mut words = words(value).into_iter();
+    while let Some(mut word) = words.next() {
+        // The first word may begin with the packages that are meant: `all=-N`.
+        if std::mem::take(&mut is_first)
+            && !word.starts_with('-')
+            && let Some((_, flag)) = word.split_once('=')
+        {
+            word = flag;
+        }
+        // A file of flags.
+        if word.starts_with('@') {
+            return true;
+        }
+        let word = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
+        let (name, value) = match word.map(|word| word.split_once('=').ok_or(word)) {
+            Some(Ok((name, value))) => (name, Some(value)),
+            Some(Err(name)) => (name, None),
+            None => continue,
+        };
+        let reads = match (tool, name) {
+            // The value of a variable may look like anything.
+            ("ldflags", "X") => {
+                if value.is_none() {
+                    words.next();
+                }
+                false
+            }
+            ("ldflags", "extldflags") => value
+                .or_else(|| words.next())
+                .is_some_and(linker_reads_a_file),
+            ("ldflags", "extld" | "extar") => {
+                value.or_else(|| words.next()).is_some_and(is_in_tree)
+            }
+            _ => reading.contains(&name),
+        };
+        if reads {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a flag for the C compiler that links makes it read a file of the tree.
+fn linker_reads_a_file(flags: &str) -> bool {
+    const SCRIPTS: [&str; 8] = [
+        "--script",
+        "-script",
+        "--version-script",
+        "-version-script",
+        "--dynamic-list",
+        "--just-symbols",
+        "--retain-symbols-file",
+        "-dT",
+    ];
+    const NAMES: [&str; 6] = [
+        "-soname",
+        "-h",
+        "-rpath",
+        "-rpath-link",
+        "-dynamic-linker",
+        "-install_name",
+    ];
+    const ENDINGS: [&str; 5] = [".a", ".o", ".so", ".ld", ".lds"];
+    const SECTIONS: [&str; 3] = ["text", "data", "bss"];
+    let separators = |character: char| character.is_whitespace() || ",=\"'".contains(character);
+    let mut is_name = false;
+    for part in flags.split(separators) {
+        let is_mere_name = std::mem::replace(
+            &mut is_name,
+            NAMES.contains(&part)
+                || part
+                    .strip_prefix('-')
+                    .is_some_and(|part| NAMES.contains(&part)),
+        );
+        let is_script = SCRIPTS.contains(&part)
+            || part
+                .strip_prefix("-T")
+                .is_some_and(|rest| !SECTIONS.iter().any(|section| rest.starts_with(section)));
+        let directory = part.strip_prefix("-L").or_else(|| part.strip_prefix("-B"));
+        let is_path = match directory {
+            Some(directory) => !directory.is_empty() && !directory.starts_with('/'),
+            None if part.starts_with('-') || is_mere_name => false,
+            None => is_in_tree(part) || ENDINGS.iter().any(|ending| part.ends_with(ending)),
+        };
+        if is_script || is_path || part.starts_with('@') {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_in_tree(path: &str) -> bool {
+    path.contains('/') && !path.starts_with(['/', '$'])
+}
+
+/// Splits a value as cmd/internal/quoted (`Split`) does: quotes count at the start of a word alone.
+fn words(value: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = value.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, after) = match first {
+            '\'' | '"' => {
+                let inside = &rest[1..];
+                inside.split_once(first).unwrap_or((inside, ""))
+            }
+            _ => rest.split_once([' ', '\t']).unwrap_or((rest, "")),
+        };
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
 }
 
 /// Everything that decides which files the toolchain takes.
@@ -387,6 +526,45 @@ mod tests {
             );
         }
         assert!(context("linux/amd64", Cgo::Enabled).satisfies("cgo"));
+    }
+
+    #[test]
+    fn build_flags_that_read_files_are_refused() {
+        for text in [
+            "-gcflags=-pgoprofile=x.pgo",
+            "-gcflags=all=-N -pgoprofile x.pgo",
+            "-gcflags=-embedcfg=x",
+            "--asmflags=-I inc",
+            "-asmflags=ex.com/m/...=-I inc",
+            "-gcflags=@flags",
+            "-asmflags=-I=inc",
+            "-ldflags=-s -extldflags=-Wl,-T,x.ld",
+            "-ldflags='-extldflags=-static -Wl,--version-script=x'",
+            "-ldflags=-extldflags '-static lib/x.a'",
+            "-ldflags=-extldflags \"-Llib -lx\"",
+            "-ldflags=-extldflags=@flags",
+            "-ldflags=-extldflags=x.o",
+            "-ldflags=-extld=tools/ld",
+            "-ldflags=-L lib",
+        ] {
+            assert!(text.parse::<BuildFlag>().is_err(), "{text}");
+        }
+        for text in [
+            "-gcflags=all=-N -l",
+            "-gcflags=-L",
+            "-gcflags=all=-trimpath=/x",
+            "-asmflags=-D=X=1",
+            "-ldflags=-s -w",
+            "-ldflags=-X main.libs=lib/x.a -X 'main.flags=-L lib'",
+            "-ldflags=-X 'a.b=$HOME'",
+            "-ldflags=-linkmode=external -extldflags=-static",
+            "-ldflags=-extldflags '-static -L/usr/lib/x -lx -Wl,-z,relro,-z,now -fuse-ld=lld'",
+            "-ldflags=-extldflags '-Wl,-rpath,$ORIGIN/lib -Wl,-soname,libx.so -Wl,-Ttext=0x1'",
+            "-ldflags=-extld clang",
+            "-buildmode=pie",
+        ] {
+            assert!(text.parse::<BuildFlag>().is_ok(), "{text}");
+        }
     }
 
     #[test]
