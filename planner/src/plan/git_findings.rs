@@ -66,6 +66,13 @@ pub fn inspect_work_tree(state: &WorkTreeState, plan: &mut Plan) {
     let mut tracked = Vec::with_capacity(paths.len());
     for (path, tracking) in paths.iter().zip(&tracking) {
         if matches!(tracking, Tracking::Untracked) {
+            // Of a file behind links git tracks the links and the file.
+            let way = plan.behind_links.get(*path);
+            let is_tracked_behind =
+                way.is_some_and(|way| way.iter().all(|path| state.is_tracked(path)));
+            if is_tracked_behind {
+                continue;
+            }
             let message = "git does not track this input, so a fresh clone would not build the same; commit it or remove it";
             findings.report(Code::UntrackedInput, message.to_owned(), path);
         } else {

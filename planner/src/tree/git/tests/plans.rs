@@ -460,6 +460,25 @@ fn a_go_file_that_a_commit_holds_as_a_pointer_is_named() {
 }
 
 #[test]
+fn inputs_behind_links_are_tracked_where_the_links_and_the_files_are() {
+    let sandbox = shop();
+    std::os::unix::fs::symlink("lib", sandbox.path("repo/linked")).unwrap();
+    let program = "package main\n\nimport _ \"ex.com/shop/linked\"\n\nfunc main() {}\n";
+    sandbox.write("repo/services/api/main.go", program);
+    assert_eq!(
+        findings(&sandbox),
+        [finding("untracked-input", "linked/lib.go")]
+    );
+    sandbox.commit("repo");
+    assert!(findings(&sandbox).is_empty());
+    sandbox.write("repo/lib/new.go", "package lib\n");
+    assert_eq!(
+        findings(&sandbox),
+        [finding("untracked-input", "linked/new.go")]
+    );
+}
+
+#[test]
 fn inputs_in_a_submodule_are_held_against_its_own_index() {
     let sandbox = shop();
     fs::remove_dir_all(sandbox.path("repo/lib")).unwrap();
