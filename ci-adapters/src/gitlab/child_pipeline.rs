@@ -215,10 +215,11 @@ pub fn child_pipeline(
         document.insert(name.to_owned(), hidden);
     }
     let how = HowBuilt::of(plan, builds);
-    for batch in batches(&selection.build, settings.max_jobs)? {
+    let batches = batches(&selection.build, settings.max_jobs)?;
+    for batch in &batches {
         let variables = match settings.builder {
-            Builder::Buildx => how.bake_variables(&batch),
-            Builder::Buildctl => how.buildctl_variables(&batch)?,
+            Builder::Buildx => how.bake_variables(batch),
+            Builder::Buildctl => how.buildctl_variables(batch, &batches)?,
         };
         document.insert(
             format!("rebake:{}", batch.name),
@@ -348,7 +349,11 @@ impl<'a> HowBuilt<'a> {
         variables
     }
 
-    fn buildctl_variables(&self, batch: &JobBatch) -> Result<Map<String, Value>, LimitError> {
+    fn buildctl_variables(
+        &self,
+        batch: &JobBatch,
+        batches: &[JobBatch],
+    ) -> Result<Map<String, Value>, LimitError> {
         let lines: Vec<String> = batch
             .services
             .iter()
@@ -357,8 +362,8 @@ impl<'a> HowBuilt<'a> {
         let builds = lines.join("\n");
         if builds.len() > BUILDS_LIMIT {
             return Err(LimitError::Batch {
-                services: self.platforms.len(),
-                jobs: batch.number,
+                services: batches.iter().map(|batch| batch.services.len()).sum(),
+                jobs: batches.len(),
                 length: builds.len(),
             });
         }

@@ -204,7 +204,10 @@ impl<'a, 'tree> Loader<'a, 'tree> {
         package.directory_links = links
             .map(|name| package.local.directory.child(name))
             .collect();
-        if selected.presence == Presence::AllExcluded {
+        let mut problems = selected.problems.iter();
+        let is_unread = problems.any(|problem| problem.code.is_about_reading());
+        // A file that can't be read may have been one to build.
+        if selected.presence == Presence::AllExcluded && !is_unread {
             package.problems.push(package_problem(
                 &package,
                 Code::NoGoFiles,
