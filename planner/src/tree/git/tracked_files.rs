@@ -7,13 +7,17 @@
 //! that a commit would hold, and not for the bytes on disk: these are the same only where no conversion applies and
 //! the lengths agree.
 //!
-//! **Known gap**: a conversion that keeps the length of a file and is set up in a user's own git configuration alone
-//! is not seen.
+//! A file stays as it was written when its attributes change, so attributes tell nothing for certain where the
+//! repository has a program that they could have named: there nothing is vouched for.
+//!
+//! **Known gaps**: a conversion that keeps the length of a file is not seen where its attribute is set up in a user's own
+//! git configuration alone, or was taken away since the file was written and the program that did it is not, or no more,
+//! in the repository's configuration.
 
 use super::attributes::{AttributeFiles, below};
 use super::status;
 use super::tree::blob_identity;
-use super::work_tree::{WorkTreeError, WorkTreeState};
+use super::work_tree::{Support, WorkTreeError, WorkTreeState};
 use crate::concurrent_map::ConcurrentMap;
 use crate::path::RepoPath;
 use crate::tree::disk::DiskTree;
@@ -82,8 +86,11 @@ impl TrackedFiles<'_, '_> {
         matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE).then_some(entry)
     }
 
-    /// Whether the bytes on disk are those of the commit, as far as attributes tell.
+    /// Whether the bytes on disk are those of the commit, as far as attributes and the repository's configuration tell.
     fn is_as_committed(&self, path: &RepoPath) -> bool {
+        if self.state.settings.drivers == Support::Present {
+            return false;
+        }
         let from_top = below(&self.state.root, path);
         self.attributes
             .filters_of(&from_top, self.state.settings.line_endings)

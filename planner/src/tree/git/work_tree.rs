@@ -94,10 +94,12 @@ pub(super) struct Settings {
     pub(super) symlinks: Support,
     pub(super) stat: gix::index::entry::stat::Options,
     pub(super) line_endings: LineEndings,
+    /// Programs that rewrite files on checkout, those of Git LFS left out, which replace a file by another one.
+    pub(super) drivers: Support,
     case: Case,
 }
 
-/// Whether the file system has something.
+/// Whether the file system, or the repository, has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Support {
     Present,
@@ -634,7 +636,17 @@ impl Settings {
             Some(value) if value.eq_ignore_ascii_case(b"lf") => LineEnd::LineFeed,
             _ => native,
         };
+        let filters = configuration.plumbing().sections_by_name("filter");
+        let has_driver = filters.into_iter().flatten().any(|filter| {
+            let is_lfs = filter.header().subsection_name() == Some("lfs".into());
+            !is_lfs && (filter.value("smudge").is_some() || filter.value("process").is_some())
+        });
         Self {
+            drivers: if has_driver {
+                Support::Present
+            } else {
+                Support::Absent
+            },
             executable_bit: if cfg!(windows) {
                 Support::Absent
             } else {

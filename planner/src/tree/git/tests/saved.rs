@@ -225,21 +225,54 @@ fn a_file_that_may_be_racy_is_not_saved() {
     assert_eq!(second.read, ["lib/text"]);
 }
 
-#[test]
-fn files_that_a_checkout_converts_are_read_even_where_their_length_stays() {
+/// A shop with a file that a filter of that name converts on checkout, which keeps its length.
+fn converted_shop(filter: &str) -> Sandbox {
     let sandbox = fresh_shop();
-    sandbox.git("repo", &["config", "filter.turn.smudge", "tr a-z b-za"]);
-    sandbox.git("repo", &["config", "filter.turn.clean", "tr b-za a-z"]);
-    sandbox.write("repo/.gitattributes", "text filter=turn\n");
+    for (part, program) in [("smudge", "tr a-z b-za"), ("clean", "tr b-za a-z")] {
+        let name = format!("filter.{filter}.{part}");
+        sandbox.git("repo", &["config", &name, program]);
+    }
+    sandbox.write("repo/.gitattributes", format!("text filter={filter}\n"));
     sandbox.commit("repo");
     fs::remove_file(sandbox.path("repo/lib/text")).unwrap();
     sandbox.git("repo", &["checkout", "--quiet", "--", "lib/text"]);
     sandbox.settle("repo");
+    sandbox
+}
+
+#[test]
+fn files_that_a_checkout_converts_are_read_even_where_their_length_stays() {
+    let sandbox = converted_shop("lfs");
     let root = RepoPath::root();
     let first = run(&sandbox, &root, Vec::new());
     let second = run(&sandbox, &root, first.saved.unwrap());
     assert_eq!(second.read, ["lib/text"]);
     assert_same(&fresh(&sandbox, &root), &second.plan, "converted");
+}
+
+#[test]
+fn a_file_whose_attribute_went_without_a_new_checkout_is_not_taken_for_the_commit_s() {
+    let sandbox = converted_shop("turn");
+    sandbox.git("repo", &["rm", "--quiet", ".gitattributes"]);
+    sandbox.git("repo", &["commit", "--quiet", "--message=x"]);
+    assert_eq!(sandbox.git("repo", &["status", "--short"]), "");
+    let root = RepoPath::root();
+    let first = run(&sandbox, &root, Vec::new());
+    let mut options = PlanOptions::new();
+    options.services = vec!["**".to_owned()];
+    let commit = sandbox.head_tree("repo");
+    let alone = plan(&commit, &options).unwrap();
+    options.memory = ContentMemory::with_saved(first.saved.unwrap_or_default());
+    let with_saved = plan(&commit, &options).unwrap();
+    assert_same(&with_saved, &alone, "the commit");
+
+    // What is known of the commit says nothing of the file.
+    let repository = sandbox.repository("repo");
+    let saved = options
+        .memory
+        .to_save(&|name| repository.content_length(name));
+    let second = run(&sandbox, &root, saved.unwrap());
+    assert_same(&fresh(&sandbox, &root), &second.plan, "the checkout");
 }
 
 #[test]
