@@ -1,7 +1,7 @@
 //! The build constraint of a file, Go or not.
 //!
 //! In: the comments before the package clause, or before the code. Out: a [`ConstraintHeader`]. It must never say for which
-//! targets a constraint holds; [`constraint`](super::constraint) does.
+//! targets a constraint holds; [`constraint`] does.
 //!
 //! Source: go/build/build.go (`shouldBuild`, `parseFileHeader`).
 
