@@ -130,7 +130,7 @@ impl Parser {
         self.read_directives(&lines);
         let mut next = 0;
         while next < lines.len() {
-            let first = next;
+            let mut first = None;
             let mut instruction = String::new();
             let mut goes_on = true;
             while goes_on && next < lines.len() {
@@ -142,6 +142,8 @@ impl Parser {
                 {
                     continue;
                 }
+                // An instruction begins behind the comments above it.
+                first.get_or_insert(next - 1);
                 let trimmed = line.trim_end();
                 match trimmed.strip_suffix(self.escape) {
                     // Two in a row are a character, and no continuation.
@@ -152,6 +154,9 @@ impl Parser {
                     }
                 }
             }
+            let Some(first) = first else {
+                return;
+            };
             let instruction = instruction.trim();
             let (word, rest) = instruction
                 .split_once(char::is_whitespace)
@@ -560,6 +565,7 @@ mod tests {
                 "FROM a\nCOPY a\n",
                 &["2 an instruction that copies needs a source and a destination"],
             ),
+            ("FROM a\n# Why.\n\n# And how.\nCOPY c /c\n", &["5 1 c"]),
             // Two backslashes are no continuation.
             ("FROM a\nLABEL a=b\\\\\nCOPY c /c\n", &["3 1 c"]),
             // Neither is in a word of its own.
