@@ -11,5 +11,7 @@ mod child_pipeline;
 mod files;
 mod plans;
 mod registry;
+mod registry_tokens;
+mod registry_writes;
 mod server;
 mod step_summary;
