@@ -153,7 +153,11 @@ fn followed_path(root: &Path, path: &Path) -> Option<RepoPath> {
 
 /// Whether nothing was written. A write through a mapping of the file is told by its closing alone.
 fn is_reading(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+    match kind {
+        EventKind::Access(AccessKind::Close(mode)) => mode != AccessMode::Write,
+        EventKind::Access(access) => matches!(access, AccessKind::Open(_) | AccessKind::Read),
+        _ => false,
+    }
 }
 
 /// Whether a change of this path could change a plan. Of what git keeps, that could which says what is compared with,
