@@ -30,7 +30,7 @@ use crate::{
     standard_library::is_godebug_key,
     tree::view::TreeView,
 };
-use foldhash::{HashMap, HashMapExt as _, HashSet};
+use foldhash::HashSet;
 use rayon::prelude::*;
 use std::{
     cmp::Ordering,
@@ -57,23 +57,16 @@ impl BuildList {
         } else {
             Passes::Everything
         };
-        let mut list = Self {
-            mode: Mode::Module,
+        let list = Self {
             directory: main.directory.clone(),
             members: BTreeMap::from([(main.module_path().to_owned(), main)]),
-            modules: HashMap::new(),
             passes,
-            vendor: None,
             replacements,
             sums,
-            companions: BTreeSet::new(),
             problems,
+            ..Self::empty()
         };
-        list.note_companions(view);
-        list.find_vendor(view);
-        list.select_modules(view);
-        list.problems = limit_alike(list.problems);
-        list
+        list.complete(view)
     }
 
     /// The build list of a workspace.
@@ -145,23 +138,25 @@ impl BuildList {
         for member in members.values() {
             problems.extend(replacements.add_module(member));
         }
-        let mut list = Self {
+        let list = Self {
             mode: Mode::Workspace(go_work),
             directory,
             members,
-            modules: HashMap::new(),
-            passes: Passes::RootsFirst,
-            vendor: None,
             replacements,
             sums,
-            companions: BTreeSet::new(),
             problems,
+            ..Self::empty()
         };
-        list.note_companions(view);
-        list.find_vendor(view);
-        list.select_modules(view);
-        list.problems = limit_alike(list.problems);
-        list
+        list.complete(view)
+    }
+
+    /// Adds what follows from the main modules and their replacements.
+    fn complete(mut self, view: &TreeView<'_>) -> Self {
+        self.note_companions(view);
+        self.find_vendor(view);
+        self.select_modules(view);
+        self.problems = limit_alike(self.problems);
+        self
     }
 
     fn note_companions(&mut self, view: &TreeView<'_>) {

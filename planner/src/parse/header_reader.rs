@@ -28,18 +28,8 @@ pub(super) struct Header {
 
 /// Reads up to the end of the imports.
 pub(super) fn read_header(source: &[u8]) -> Header {
-    let start = if source.starts_with(b"\xef\xbb\xbf") {
-        3
-    } else {
-        0
-    };
-    let mut reader = Reader {
-        source,
-        next: start,
-        peek: None,
-        failure: None,
-        at_end: false,
-    };
+    let mut reader = Reader::new(source);
+    let start = reader.next;
     reader.file();
     match reader.failure {
         None => {
@@ -72,18 +62,8 @@ pub(super) fn read_header(source: &[u8]) -> Header {
 ///
 /// Source: go/build/read.go (`readComments`).
 pub(crate) fn read_comments(source: &[u8]) -> Result<&[u8], usize> {
-    let start = if source.starts_with(b"\xef\xbb\xbf") {
-        3
-    } else {
-        0
-    };
-    let mut reader = Reader {
-        source,
-        next: start,
-        peek: None,
-        failure: None,
-        at_end: false,
-    };
+    let mut reader = Reader::new(source);
+    let start = reader.next;
     reader.peek_token();
     match reader.failure {
         Some(Failure::Nul(offset)) => Err(offset),
@@ -108,7 +88,23 @@ struct Reader<'source> {
     at_end: bool,
 }
 
-impl Reader<'_> {
+impl<'source> Reader<'source> {
+    /// At the beginning, behind a byte order mark.
+    fn new(source: &'source [u8]) -> Self {
+        let start = if source.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
+        Self {
+            source,
+            next: start,
+            peek: None,
+            failure: None,
+            at_end: false,
+        }
+    }
+
     fn file(&mut self) {
         self.keyword(b"package");
         self.identifier();
