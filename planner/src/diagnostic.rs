@@ -245,7 +245,7 @@ codes! {
     /// A stage of a Dockerfile that does more than the plan knows.
     OpaqueStage = "opaque-stage", "A stage of a service's own Dockerfile can't be followed, so it may hand on more than the program that the plan knows: another command than one `go build` of the service's main package runs there, its settings (tags, CGO_ENABLED, GOOS, GOARCH, GOFLAGS) are not those of the plan, or something else is copied out of it. So all that the stage copies from its context counts, for a copy of the whole context all of it. Build with one `go build` and the plan's settings, copy just what is built, narrow the COPY lines or the .dockerignore, or name what does not matter under `exclude`.";
     /// A copy that can't be read out of a Dockerfile.
-    OpaqueCopy = "opaque-copy", "A COPY, ADD or bind mount of a Dockerfile names its source with a variable, so it may copy anything: the whole context counts. Write the path without a variable to have just that counted.";
+    OpaqueCopy = "opaque-copy", "A COPY, ADD or bind mount of a Dockerfile names its source with a variable, or by a link whose end can't be told, so it may copy anything: the whole context counts. Write the path without either to have just that counted.";
     /// A rule of `rebake.toml` that can't have its way.
     RuleWithoutEffect = "rule-without-effect", "A rule of rebake.toml says that a path affects no service, but Go builds the file into one, or embeds it. What Go builds can't be taken away by a rule: the file stays an input. Remove the rule, or the import.";
     /// An input that git does not track.

@@ -144,62 +144,53 @@ pub(crate) fn copied_files(
                 ),
             ));
         }
-        let source = match &read.value.source {
-            ReadSource::Pattern(pattern) => pattern,
-            ReadSource::Variable(source) => {
-                problems.push(finding(
-                    Code::OpaqueCopy,
-                    Severity::Warning,
-                    path,
-                    read.position,
-                    format!(
-                        "`{}` holds a variable, so the whole context counts as copied",
-                        source.escape_debug()
-                    ),
-                ));
-                let pattern = Chosen::Everything;
-                reads.push(Read { pattern, compiles });
-                continue;
-            }
-        };
-        match ContextPattern::parse(source) {
-            // Of the whole only what Go builds counts.
-            Ok(ContextPattern::Whole) if compiles => {}
-            Ok(ContextPattern::Whole | ContextPattern::Unknown) => {
-                let pattern = Chosen::Everything;
-                reads.push(Read { pattern, compiles });
-            }
-            Ok(ContextPattern::Paths(paths)) => {
-                let pattern = Chosen::Paths(paths);
-                reads.push(Read { pattern, compiles });
-                match behind_links(sources, &context, source) {
-                    Ok(behind) => reads.extend(behind.into_iter().map(|path| Read {
-                        pattern: Chosen::Below(path),
-                        compiles,
-                    })),
-                    Err(link) => {
-                        problems.push(finding(
-                            Code::OpaqueCopy,
-                            Severity::Warning,
-                            path,
-                            read.position,
-                            format!(
-                                "where the link `{link}` leads can't be told, so the whole context counts as copied"
-                            ),
-                        ));
-                        let pattern = Chosen::Everything;
-                        reads.push(Read { pattern, compiles });
-                    }
-                }
-            }
-            Err(error) => problems.push(finding(
-                Code::Syntax,
-                Severity::Error,
+        let opaque = |why: String| {
+            finding(
+                Code::OpaqueCopy,
+                Severity::Warning,
                 path,
                 read.position,
-                error.to_string(),
-            )),
+                why,
+            )
+        };
+        let mut chosen = Vec::new();
+        match &read.value.source {
+            ReadSource::Variable(source) => {
+                problems.push(opaque(format!(
+                    "`{}` holds a variable, so the whole context counts as copied",
+                    source.escape_debug()
+                )));
+                chosen.push(Chosen::Everything);
+            }
+            ReadSource::Pattern(source) => match ContextPattern::parse(source) {
+                // Of the whole only what Go builds counts.
+                Ok(ContextPattern::Whole) if compiles => {}
+                Ok(ContextPattern::Whole | ContextPattern::Unknown) => {
+                    chosen.push(Chosen::Everything);
+                }
+                Ok(ContextPattern::Paths(paths)) => {
+                    chosen.push(Chosen::Paths(paths));
+                    match behind_links(sources, &context, source) {
+                        Ok(behind) => chosen.extend(behind.into_iter().map(Chosen::Below)),
+                        Err(link) => {
+                            problems.push(opaque(format!(
+                                "where the link `{link}` leads can't be told, so the whole context counts as copied"
+                            )));
+                            chosen.push(Chosen::Everything);
+                        }
+                    }
+                }
+                Err(error) => problems.push(finding(
+                    Code::Syntax,
+                    Severity::Error,
+                    path,
+                    read.position,
+                    error.to_string(),
+                )),
+            },
         }
+        let chosen = chosen.into_iter();
+        reads.extend(chosen.map(|pattern| Read { pattern, compiles }));
     }
     if reads.is_empty() {
         return Vec::new();

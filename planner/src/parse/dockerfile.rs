@@ -82,6 +82,30 @@ pub enum ReadSource {
     Variable(String),
 }
 
+/// The stage of that name or number before another.
+pub(crate) fn named_stage(stages: &[Stage], before: usize, name: Option<&str>) -> Option<usize> {
+    let name = name?.to_ascii_lowercase();
+    let earlier = &stages[..before];
+    let by_name = earlier
+        .iter()
+        .rposition(|stage| !stage.name.is_empty() && stage.name == name);
+    by_name.or_else(|| {
+        let number: usize = name.parse().ok()?;
+        (number < before).then_some(number)
+    })
+}
+
+/// A stage and those that it starts from.
+pub(crate) fn lineage(stages: &[Stage], stage: usize) -> Vec<usize> {
+    let mut lineage = vec![stage];
+    let mut at = stage;
+    while let Some(base) = named_stage(stages, at, Some(&stages[at].base)) {
+        lineage.push(base);
+        at = base;
+    }
+    lineage
+}
+
 /// Reads a Dockerfile.
 pub fn parse_dockerfile(source: &[u8]) -> Parsed<Dockerfile> {
     let mut parser = Parser::default();
