@@ -365,6 +365,10 @@ impl FromStr for ModuleSources {
         if text.chars().any(char::is_control) {
             return failed("a control character");
         }
+        // Of `GOPRIVATE` and `GONOSUMDB` Go trims nothing, so that a pattern behind a blank matches no module.
+        if text.chars().any(char::is_whitespace) {
+            return failed("white space; separate the sources by commas alone");
+        }
         // https://user:password@host would stand in the image's history.
         if text
             .split([',', '|'])
@@ -493,7 +497,13 @@ mod tests {
                 .parse::<ModuleSources>()
                 .is_err()
         );
-        assert!("a\nb".parse::<ModuleSources>().is_err());
+    }
+
+    #[test]
+    fn white_space_and_control_characters_are_in_no_list_of_module_sources() {
+        for text in ["a\nb", "a\tb", "a, b", " a", "a\u{a0}", "a\u{7f}"] {
+            assert!(text.parse::<ModuleSources>().is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -85,7 +85,7 @@ affects = "all"
 
 #[test]
 fn every_fault_is_reported_with_its_place() {
-    let cases: [(&str, &[&str]); 19] = [
+    let cases: [(&str, &[&str]); 20] = [
         (
             "platforms = [\"linux/amd64\", 3]\ngo = 1.26",
             &[
@@ -189,6 +189,14 @@ fn every_fault_is_reported_with_its_place() {
                 "2:11 invalid-value: `fast` is no profile; there are `layers` and `mounts`",
                 "3:9 invalid-value: `prove` is true or false, not a value of type integer",
                 "4:11 invalid-value: `https://a:b@c` is no list of module sources: it holds a user or a password, which would be readable in the image; use a secret",
+            ],
+        ),
+        (
+            "goproxy = \"https://a, direct\"\ngoprivate = \"ex.com\\u001b[1m\"\n[[service]]\ndir = \"a\"\n  gonosumdb = \"ex.com \"",
+            &[
+                "1:11 invalid-value: `https://a, direct` is no list of module sources: it holds white space; separate the sources by commas alone",
+                "2:13 invalid-value: `ex.com\\u{1b}[1m` is no list of module sources: it holds a control character",
+                "5:15 invalid-value: `ex.com ` is no list of module sources: it holds white space; separate the sources by commas alone",
             ],
         ),
         (
