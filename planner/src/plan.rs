@@ -35,7 +35,7 @@ use crate::{
     path::RepoPath,
     sources::{RememberedTexts, Sources, SourcesParts},
     target::{BuildTag, Cgo, Platform},
-    tree::{SourceTree, TreeError},
+    tree::{SourceTree, TreeError, TreeErrorKind},
 };
 pub use comparison::BaselineImage;
 pub use context::{ContextEntry, ContextError, ServiceContext};
@@ -362,18 +362,20 @@ fn planned_package(package: &Package) -> PlannedPackage {
 fn read_config(sources: &Sources<'_>) -> Result<(Config, Vec<Diagnostic>), PlanError> {
     let root = RepoPath::root();
     let path = root.child(config::FILE_NAME);
-    match manifest::read_beside(sources.view(), &root, config::FILE_NAME) {
-        Ok(None) => Ok((Config::default(), Vec::new())),
-        Ok(Some(text)) => {
-            let parsed = config::parse_config(&text);
-            let diagnostics = manifest::diagnose(&path, &parsed.faults);
-            if parsed.has_errors() {
-                return Err(PlanError::Config(diagnostics));
-            }
-            Ok((parsed.value, diagnostics))
-        }
-        Err(error) => Err(PlanError::Config(vec![manifest::diagnose_unreadable(
-            &error,
-        )])),
+    let unreadable = |error| PlanError::Config(vec![manifest::diagnose_unreadable(&error)]);
+    let text = manifest::read_beside(sources.view(), &root, config::FILE_NAME);
+    let Some(text) = text.map_err(unreadable)? else {
+        // Of a manifest Go overlooks what is no file. Nobody who gave a directory this name meant it to be overlooked.
+        let standing = sources.view().locate(&path).map_err(unreadable)?;
+        return match standing {
+            Some(_) => Err(unreadable(TreeError::new(&path, TreeErrorKind::NotAFile))),
+            None => Ok((Config::default(), Vec::new())),
+        };
+    };
+    let parsed = config::parse_config(&text);
+    let diagnostics = manifest::diagnose(&path, &parsed.faults);
+    if parsed.has_errors() {
+        return Err(PlanError::Config(diagnostics));
     }
+    Ok((parsed.value, diagnostics))
 }

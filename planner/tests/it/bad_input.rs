@@ -73,6 +73,20 @@ fn a_broken_configuration_is_no_plan() {
 }
 
 #[test]
+fn a_configuration_that_is_no_file_is_not_overlooked() {
+    let not_a_file = "no plan\nerror[unreadable] rebake.toml: can't read it: not a regular file\n";
+    let directory = sound_but([("rebake.toml/x", "")]);
+    assert_eq!(render(&directory), not_a_file);
+    let link = sound_but([("conf/x", "")]).with_symlink("rebake.toml", "conf");
+    assert_eq!(render(&link.expect("a clean path")), not_a_file);
+    let submodule = sound_but([]).with_submodule("rebake.toml");
+    assert_eq!(render(&submodule.expect("a clean path")), not_a_file);
+    // That of a directory below the root never counts.
+    let below = sound_but([("services/rebake.toml/x", "")]);
+    assert_eq!(render(&below), render(&sound_but([])));
+}
+
+#[test]
 fn a_replacement_or_link_out_of_the_root_is_told_and_not_followed() {
     let go_mod = "module ex.com/shop\n\ngo 1.22\n\nrequire ex.com/out v0.0.0\n\nreplace ex.com/out => ../out\n";
     let lib = "package lib\n\nimport _ \"ex.com/out\"\n";
