@@ -138,6 +138,8 @@ pub struct Plan {
     /// What was noticed, sorted by severity, path, place and code.
     pub diagnostics: Vec<Diagnostic>,
     groups: ServiceGroups,
+    /// `rebake.toml`, where there is one.
+    config_path: Option<RepoPath>,
     /// Directories in which services may stand that could not be looked for, and why.
     unseen: Vec<(RepoPath, Code)>,
     /// The directories of main packages that are no services because cgo is off.
@@ -196,7 +198,11 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
         .view()
         .directory(&RepoPath::root())
         .map_err(PlanError::Root)?;
-    let (config, config_diagnostics) = read_config(&sources)?;
+    let ReadConfig {
+        config,
+        path: config_path,
+        diagnostics: config_diagnostics,
+    } = read_config(&sources)?;
     let choices = Choices::of(options, &config)?;
     let observed = &choices.observed;
     let survey = observed.during(Stage::Discover, || survey_all(&sources));
@@ -249,6 +255,7 @@ pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanEr
             .collect(),
         diagnostics: findings.into_diagnostics(),
         groups: choices.groups.clone(),
+        config_path,
         unseen: survey
             .problems
             .iter()
@@ -359,7 +366,16 @@ fn planned_package(package: &Package) -> PlannedPackage {
     }
 }
 
-fn read_config(sources: &Sources<'_>) -> Result<(Config, Vec<Diagnostic>), PlanError> {
+/// What `rebake.toml` says.
+#[derive(Default)]
+struct ReadConfig {
+    config: Config,
+    /// Where it stands; nothing where there is none.
+    path: Option<RepoPath>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+fn read_config(sources: &Sources<'_>) -> Result<ReadConfig, PlanError> {
     let root = RepoPath::root();
     let path = root.child(config::FILE_NAME);
     let unreadable = |error| PlanError::Config(vec![manifest::diagnose_unreadable(&error)]);
@@ -369,7 +385,7 @@ fn read_config(sources: &Sources<'_>) -> Result<(Config, Vec<Diagnostic>), PlanE
         let standing = sources.view().locate(&path).map_err(unreadable)?;
         return match standing {
             Some(_) => Err(unreadable(TreeError::new(&path, TreeErrorKind::NotAFile))),
-            None => Ok((Config::default(), Vec::new())),
+            None => Ok(ReadConfig::default()),
         };
     };
     let parsed = config::parse_config(&text);
@@ -377,5 +393,9 @@ fn read_config(sources: &Sources<'_>) -> Result<(Config, Vec<Diagnostic>), PlanE
     if parsed.has_errors() {
         return Err(PlanError::Config(diagnostics));
     }
-    Ok((parsed.value, diagnostics))
+    Ok(ReadConfig {
+        config: parsed.value,
+        path: Some(path),
+        diagnostics,
+    })
 }

@@ -9,10 +9,8 @@ use super::{
     problems::Findings,
 };
 use crate::{
-    config::FILE_NAME,
     diagnostic::{Code, Diagnostic, Severity},
     go_version::GoVersion,
-    path::RepoPath,
     recipe::{ImageReference, Runtime},
     target::Cgo,
 };
@@ -30,7 +28,14 @@ impl Plan {
                 }
             }
         }
-        findings.into_diagnostics()
+        let placed = findings.into_diagnostics().into_iter();
+        placed
+            .map(|lint| Diagnostic {
+                // Where there is no such file, what was chosen is a default, or stood on the command line.
+                path: self.config_path.clone(),
+                ..lint
+            })
+            .collect()
     }
 }
 
@@ -170,7 +175,7 @@ fn lint(code: Code, severity: Severity, message: String) -> Diagnostic {
         code,
         severity,
         message,
-        path: RepoPath::new(FILE_NAME).ok(),
+        path: None,
         position: None,
         services: Vec::new(),
     }

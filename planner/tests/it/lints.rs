@@ -142,6 +142,22 @@ fn choices_that_will_hurt_are_told() {
     }
 }
 
+#[test]
+fn a_choice_is_told_at_rebake_toml_where_there_is_one() {
+    let places = |tree: MemoryTree| -> Vec<Option<String>> {
+        let lints = plan(&tree, &PlanOptions::new()).expect("a plan").lints();
+        let paths = lints.iter().map(|lint| lint.path.as_ref());
+        paths.map(|path| path.map(ToString::to_string)).collect()
+    };
+    let bare = MemoryTree::new()
+        .with_file("go.mod", "module ex.com/m\n\ngo 1.24\n")
+        .and_then(|tree| tree.with_file("cmd/api/main.go", PLAIN))
+        .expect("clean paths");
+    assert_eq!(places(bare.clone()), [None]);
+    let configured = bare.with_file("rebake.toml", "").expect("a clean path");
+    assert_eq!(places(configured), [Some("rebake.toml".to_owned())]);
+}
+
 fn certificates(source: &str, dockerfile: &str) -> bool {
     let config = "[[service]]\ndir = \"cmd/api\"\ndockerfile = \"Dockerfile\"\n";
     let plan = planned(source, config, dockerfile);
