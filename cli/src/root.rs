@@ -81,7 +81,10 @@ pub(crate) fn find_root(named: Option<&Utf8Path>) -> Result<Root, Failure> {
             (top_level, Ok(Some(repository)))
         }
         Ok(None) => (None, Ok(None)),
-        Err(error) => (nearest(".git", &|path| path.exists()), Err(error)),
+        Err(error) => (
+            nearest(".git", &|path| path.symlink_metadata().is_ok()),
+            Err(error),
+        ),
     };
     let is_file: &dyn Fn(&Utf8Path) -> bool = &|path| path.is_file();
     let directory = directory

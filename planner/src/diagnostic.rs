@@ -257,7 +257,7 @@ codes! {
     /// A submodule without content.
     Submodule = "submodule", "The build needs files of a submodule that is not checked out here, or of a commit that holds only its id. Plan from a checkout with `git submodule update --init`.";
     /// A git repository that can't be read.
-    UnreadableRepository = "unreadable-repository", "There is a git repository, and it can't be read: its index is damaged, or it stores objects in a way that is not supported (SHA-256 ids, reftables). The directory is planned all the same, from what stands on disk; what git tracks is not known, and nothing can be compared with a commit.";
+    UnreadableRepository = "unreadable-repository", "There is a git repository, and it can't be read: its files are closed to this user, its `.git` file leads nowhere, its index is damaged, or it stores objects in a way that is not supported (SHA-256 ids, reftables). The directory is planned all the same, from what stands on disk; what git tracks is not known, and nothing can be compared with a commit.";
     /// A baseline that can't be had.
     BaselineUnavailable = "baseline-unavailable", "The revision to compare with does not exist here, has no common ancestor with what is planned, or is behind the end of a shallow clone. Nothing can be reused then, so everything is rebuilt. Fetch the history that is missing (`git fetch --unshallow`, or `fetch-depth: 0` in a checkout step), or compare with an earlier answer (`--baseline`).";
     /// A registry that did not answer.

@@ -130,3 +130,23 @@ fn what_the_user_may_not_read_leaves_no_key() {
         );
     }
 }
+
+#[test]
+fn a_repository_that_the_user_may_not_read_is_told() {
+    let place = sample();
+    let git = place.path().join(".git");
+    fs::create_dir_all(git.join("objects")).expect("it can be made");
+    fs::create_dir_all(git.join("refs")).expect("it can be made");
+    fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("it can be written");
+    set_mode(&git, 0o000);
+    let rows = rows(&plan(place.path()));
+    set_mode(&git, 0o755);
+    assert!(
+        rows.contains(&"api has a key: rebuild".to_owned())
+            && rows
+                .iter()
+                .any(|row| row.starts_with("warning unreadable-repository ")
+                    && row.contains("/.git`: Permission denied")),
+        "{rows:#?}"
+    );
+}

@@ -15,6 +15,7 @@
 //! `core.attributesFile` and line-ending settings of a user's own configuration are not seen.
 
 mod attributes;
+mod discovery;
 mod error;
 mod lfs;
 mod objects;

@@ -292,3 +292,9 @@ impl Objects {
         })
     }
 }
+
+/// Everything that an error says, in one line.
+pub(super) fn reason(error: &gix::Error) -> String {
+    let causes: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
+    causes.join(": ")
+}

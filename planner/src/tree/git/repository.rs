@@ -4,8 +4,9 @@
 //! commit ids and trees. It must never read the environment, or any configuration but the
 //! repository's own.
 
+use super::discovery::passed_over;
 use super::error::GitError;
-use super::objects::{Completeness, Objects};
+use super::objects::{Completeness, Objects, reason};
 use super::stamp::RepositoryStamp;
 use super::tree::GitTree;
 use super::work_tree::{StagedState, WorkTreeState};
@@ -158,7 +159,8 @@ impl Repository {
     /// Nothing where there is none on the same file system.
     ///
     /// # Errors
-    /// When there is one that can't be read.
+    /// When there is one that can't be read, or a `.git` that looks like one: git passes over some of those in silence,
+    /// and would take a repository further up.
     pub fn discover(directory: &Utf8Path) -> Result<Option<Self>, RepositoryError> {
         let options = gix::discover::upwards::Options {
             trust: gix::discover::upwards::TrustPolicy::Assume(gix::sec::Trust::Full),
@@ -174,10 +176,16 @@ impl Repository {
             .unwrap_or_else(|_| directory.to_owned());
         let opened =
             gix::ThreadSafeRepository::discover_opts(start.as_std_path(), options, trusted);
-        match Self::from_opened(opened, directory) {
-            Err(RepositoryError::NotARepository(_)) => Ok(None),
-            other => other.map(Some),
+        let found = match Self::from_opened(opened, directory) {
+            Err(RepositoryError::NotARepository(_)) => None,
+            other => Some(other?),
+        };
+        // Where it is right here, nothing nearer was passed over.
+        let is_here = found.as_ref().and_then(Self::top_level) == Some(start.as_path());
+        if !is_here && let Some(why) = passed_over(start.as_std_path()) {
+            return Err(RepositoryError::Unreadable(why));
         }
+        Ok(found)
     }
 
     /// Opens the repository whose top level or git directory this is, and looks nowhere else.
@@ -433,12 +441,6 @@ fn absolute(path: &Path) -> Result<Utf8PathBuf, RepositoryError> {
 
 fn is_shallow(repository: &gix::Repository) -> bool {
     repository.is_shallow().unwrap_or(false)
-}
-
-/// Everything that an error says, in one line.
-pub(super) fn reason(error: &gix::Error) -> String {
-    let causes: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
-    causes.join(": ")
 }
 
 fn resolve(repository: &gix::Repository, revision: &str) -> Result<CommitId, RevisionError> {

@@ -12,8 +12,8 @@ use super::attributes::{
     AttributeFiles, AutomaticConversion, Case, CheckoutFilter, KnownRules, LineEnd, LineEndings,
     below,
 };
-use super::objects::NodeKind;
-use super::repository::{CommitId, Repository, RevisionError, reason};
+use super::objects::{NodeKind, reason};
+use super::repository::{CommitId, Repository, RevisionError};
 use super::status::{Change, ChangeKind};
 use super::tree::{GitTree, LONGEST_PATH};
 use super::{staged, status};

@@ -405,6 +405,42 @@ fn a_repository_is_found_as_git_finds_it() {
 }
 
 #[test]
+fn a_git_entry_that_is_no_repository_is_not_passed_over() {
+    let sandbox = sample();
+    let why = |entry: &str| {
+        let below = sandbox.path(entry);
+        let error = Repository::discover(&below).unwrap_err();
+        assert!(
+            matches!(&error, RepositoryError::Unreadable(why) if why.contains("/.git`: ")),
+            "{entry}: {error}"
+        );
+    };
+    // Outside of any repository, and within one that git would take in its place.
+    for place in ["alone", "repo/within"] {
+        sandbox.write(&format!("{place}/garbage/.git"), "nonsense");
+        sandbox.write(
+            &format!("{place}/stale/.git"),
+            "gitdir: /no/such/directory\n",
+        );
+        sandbox.write(&format!("{place}/headless/.git/refs/heads/x"), "");
+        sandbox.write(&format!("{place}/damaged/.git/HEAD"), "nonsense");
+        for kind in ["garbage", "stale", "headless", "damaged"] {
+            sandbox.write(&format!("{place}/{kind}/deep/x"), "");
+            why(&format!("{place}/{kind}"));
+            why(&format!("{place}/{kind}/deep"));
+        }
+        sandbox.write(&format!("{place}/other/.git/description"), "");
+        sandbox.write(&format!("{place}/other/deep/x"), "");
+    }
+    let found = |below: &str| {
+        let repository = Repository::discover(&sandbox.path(below)).unwrap();
+        repository.and_then(|repository| repository.top_level().map(ToOwned::to_owned))
+    };
+    assert_eq!(found("alone/other/deep"), None);
+    assert_eq!(found("repo/within/other/deep"), Some(sandbox.path("repo")));
+}
+
+#[test]
 fn a_repository_without_a_commit_has_no_head() {
     let sandbox = Sandbox::with_repository();
     assert_eq!(sandbox.repository("repo").head(), Ok(None));
