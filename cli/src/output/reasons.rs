@@ -9,7 +9,10 @@ use rebake_planner::{
     decide::{Change, Reason},
     diagnostic::Code,
     file_kind::FileKind,
+    wire::ReasonRow,
 };
+use serde::Serialize;
+use serde_json::Value;
 
 /// As many digits of a key or digest as tell two apart at a glance.
 const DIGITS: usize = 12;
@@ -58,8 +61,15 @@ fn describe(reason: &Reason, standpoint: &Standpoint) -> String {
         Reason::TagPresent { .. } => "in the registry".to_owned(),
         Reason::TagMissing { .. } => "not in the registry".to_owned(),
         Reason::RegistryUnavailable { .. } => "the registry can't be asked".to_owned(),
-        other => format!("{other:?}"),
+        other => kind_in_words(&ReasonRow::from(other)),
     }
+}
+
+/// What the contract calls a row, for those that are younger than the texts here.
+pub(super) fn kind_in_words(row: &impl Serialize) -> String {
+    let row = serde_json::to_value(row).unwrap_or_default();
+    let kind = row.get("kind").and_then(Value::as_str);
+    kind.unwrap_or("of another kind").replace('-', " ")
 }
 
 fn with_codes(what: &str, codes: &[Code]) -> String {
@@ -175,5 +185,24 @@ pub(crate) fn role(kind: FileKind) -> &'static str {
         FileKind::BackEdge => "may be imported by third-party code",
         FileKind::Extra => "declared in rebake.toml",
         _ => "compiled with the package",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rebake_planner::{
+        plan::{Outside, Standing},
+        wire::StandingRow,
+    };
+
+    #[test]
+    fn what_no_text_is_known_for_is_called_as_in_the_contract() {
+        let image = "ex.com/api:k-1".to_owned();
+        let reason = ReasonRow::from(&Reason::TagMissing { image });
+        assert_eq!(kind_in_words(&reason), "tag missing");
+        let standing = Standing::Outside(Outside::NotReached { import_path: None });
+        assert_eq!(kind_in_words(&StandingRow::from(standing)), "not reached");
+        assert_eq!(kind_in_words(&"no row"), "of another kind");
     }
 }

@@ -11,6 +11,7 @@ use rebake_planner::{
     decide::Verdict,
     path::RepoPath,
     plan::{Outside, PlannedImage, Standing},
+    wire::StandingRow,
 };
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -159,6 +160,6 @@ fn explain(why: &Outside) -> String {
             "a manifest of which nothing but versions and checksums could count, and those are compared one by one".to_owned()
         }
         Outside::NotBuilt => "no file that Go builds, and no package of the service embeds it".to_owned(),
-        other => format!("{other:?}"),
+        other => reasons::kind_in_words(&StandingRow::from(Standing::Outside(other.clone()))),
     }
 }
