@@ -242,6 +242,8 @@ codes! {
     OpaqueCDependency = "opaque-c-dependency", "A cgo package takes C libraries from the build image (pkg-config, a system library). They are not in the repository and so in no key: pin the build image by digest.";
     /// A services glob that chooses nothing.
     UnmatchedGlob = "unmatched-glob", "A services glob matches no main package. A typing error here would leave a service out; correct the glob, or remove it.";
+    /// A `name` that another service has by default.
+    NameTaken = "name-taken", "A `name` in rebake.toml is the one that another service would have by default. Names are unique, so the other service is called by its whole path instead, and its image, its build files and its cache go by that; whoever still uses the old name means another service now. Choose another name, or give the other service a `name` too.";
     /// A stage of a Dockerfile that does more than the plan knows.
     OpaqueStage = "opaque-stage", "A stage of a service's own Dockerfile can't be followed, so it may hand on more than the program that the plan knows: another command than one `go build` of the service's main package runs there, its settings (tags, CGO_ENABLED, GOOS, GOARCH, GOFLAGS) are not those of the plan, or something else is copied out of it. So all that the stage copies from its context counts, for a copy of the whole context all of it. Build with one `go build` and the plan's settings, copy just what is built, narrow the COPY lines or the .dockerignore, or name what does not matter under `exclude`.";
     /// A copy that can't be read out of a Dockerfile.

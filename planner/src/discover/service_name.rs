@@ -163,6 +163,35 @@ pub(crate) fn name_services(sources: &[NameSource]) -> Vec<ServiceName> {
     names
 }
 
+/// A service that would be called otherwise if another had not been given its name. Both by their place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Displaced {
+    /// The service that was given the name.
+    pub(crate) by: usize,
+    /// The service that has it by default.
+    pub(crate) service: usize,
+}
+
+/// The services that lost their default name to one that rebake.toml gives.
+pub(crate) fn displaced_services(sources: &[NameSource]) -> Vec<Displaced> {
+    let (unnamed, declared): (Vec<usize>, Vec<usize>) =
+        (0..sources.len()).partition(|index| sources[*index].declared.is_none());
+    if declared.is_empty() {
+        return Vec::new();
+    }
+    let alone: Vec<NameSource> = unnamed
+        .iter()
+        .map(|index| sources[*index].clone())
+        .collect();
+    let mut displaced = Vec::new();
+    for (service, default) in unnamed.into_iter().zip(name_services(&alone)) {
+        let mut takers = declared.iter();
+        let taker = takers.find(|taker| sources[**taker].declared.as_ref() == Some(&default));
+        displaced.extend(taker.map(|by| Displaced { by: *by, service }));
+    }
+    displaced
+}
+
 /// What Go calls the program of a package: the last element of its path that is no major version.
 ///
 /// Source: cmd/go/internal/load (`exeFromImportPath`, `isVersionElement`).
@@ -259,6 +288,28 @@ mod tests {
             named.iter().all(|name| name.starts_with("a-b-c-")),
             "{named:?}"
         );
+    }
+
+    #[test]
+    fn a_default_name_that_is_given_to_another_is_displaced() {
+        let named = |directory: &str, name: &str| NameSource {
+            declared: Some(name.parse().unwrap()),
+            ..source(directory, ".")
+        };
+        let displaced = |sources: &[NameSource]| -> Vec<(usize, usize)> {
+            let displaced = displaced_services(sources).into_iter();
+            displaced.map(|one| (one.by, one.service)).collect()
+        };
+        let api = source("services/api", "services");
+        assert_eq!(displaced(&[api.clone(), named("x", "api")]), [(1, 0)]);
+        assert_eq!(displaced(&[api.clone(), named("x", "other")]), []);
+        let both = [named("x", "api"), named("services/api", "main-api")];
+        assert_eq!(displaced(&both), []);
+        // Where two collide anyway, `api` is nobody's name; what they are called instead is.
+        let colliding = [api, source("cmd/api", "cmd")];
+        let with = |name: &str| displaced(&[&colliding[..], &[named("x", name)]].concat());
+        assert_eq!(with("api"), []);
+        assert_eq!(with("cmd-api"), [(2, 1)]);
     }
 
     #[test]

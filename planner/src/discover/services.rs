@@ -6,7 +6,7 @@
 use super::{
     manifest::Manifest,
     path_glob::{GlobEffect, ServiceGlob},
-    service_name::{NameSource, ServiceName, name_services},
+    service_name::{NameSource, ServiceName, displaced_services, name_services},
     survey::{Candidate, Survey, import_path_in},
 };
 use crate::{
@@ -125,7 +125,13 @@ pub(crate) fn find_services(
     discovered.problems.extend(unmatched.map(unmatched_glob));
     found.sort_by(|left, right| left.directory.cmp(&right.directory));
     let name_sources: Vec<NameSource> = found.iter().map(Found::name_source).collect();
-    for (name, found) in name_services(&name_sources).into_iter().zip(found) {
+    let names = name_services(&name_sources);
+    for displaced in displaced_services(&name_sources) {
+        let (by, service) = (&found[displaced.by], &found[displaced.service]);
+        let name = &names[displaced.service];
+        discovered.problems.push(name_taken(by, service, name));
+    }
+    for (name, found) in names.into_iter().zip(found) {
         let Found {
             directory,
             module,
@@ -375,6 +381,25 @@ fn unmatched_glob(glob: &ServiceGlob) -> Diagnostic {
         ),
         path: None,
         position: None,
+        services: Vec::new(),
+    }
+}
+
+/// A name that rebake.toml gives, and that another service has by default.
+fn name_taken(by: &Found<'_>, displaced: &Found<'_>, name: &ServiceName) -> Diagnostic {
+    let declaration = by.declaration;
+    let given = declaration.and_then(|declaration| declaration.name.as_ref());
+    Diagnostic {
+        code: Code::NameTaken,
+        severity: Severity::Warning,
+        message: format!(
+            "`{}` is given the name `{}`, which `{}` has by default; that one is called `{name}` now: choose another name, or give it one too",
+            by.directory,
+            given.map_or("", ServiceName::as_str),
+            displaced.directory
+        ),
+        path: Some(RepoPath::root().child(FILE_NAME)),
+        position: declaration.map(|declaration| declaration.position),
         services: Vec::new(),
     }
 }

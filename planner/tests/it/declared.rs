@@ -131,6 +131,29 @@ fn what_is_declared_in_vain_is_told() {
     insta::assert_snapshot!(text.join("\n---\n"));
 }
 
+#[test]
+fn a_name_that_renames_another_service_is_told() {
+    let tree = |config: &str| {
+        let main = "package main\n\nfunc main() {}\n";
+        let files = [
+            ("rebake.toml", config),
+            ("go.mod", "module ex.com/shop\n\ngo 1.24\n"),
+            ("services/api/main.go", main),
+            ("services/old/main.go", main),
+        ];
+        render_plan(&planned(&tree_of(files)))
+    };
+    insta::assert_snapshot!(tree("cgo = false\n\n[[service]]\ndir = \"services/old\"\nname = \"api\"\n"), @"
+    api has a key
+    services-api has a key
+    warning[name-taken] rebake.toml:3:1: `services/old` is given the name `api`, which `services/api` has by default; that one is called `services-api` now: choose another name, or give it one too
+    ");
+    insta::assert_snapshot!(tree("[[service]]\ndir = \"services/old\"\nname = \"older\"\n"), @"
+    api has a key
+    older has a key
+    ");
+}
+
 /// A Go service and one without Go, both with Dockerfiles of their own.
 fn with_dockerfiles() -> MemoryTree {
     tree_of([
