@@ -225,7 +225,7 @@ codes! {
     /// A service whose directory holds no main package.
     NotAProgram = "not-a-program", "A directory that rebake.toml declares as a service does not hold a main package. Correct `dir`, or make the package `main`.";
     /// A package none of whose files are for the platform.
-    NoGoFiles = "no-go-files", "Build constraints exclude every Go file of a package that a service imports, for the platform and tags that are planned. The build would fail there; check the platform, the tags and whether cgo is on.";
+    NoGoFiles = "no-go-files", "Every Go file of a package that a service imports is left out for the platform and tags that are planned: by a build constraint, by its name, or because it imports \"C\" and cgo is off, which is the default. The build would fail there, and a main package all of whose files are left out for want of cgo is no service. Check the platform and the tags, or turn cgo on (`--cgo`, or `cgo = true` in rebake.toml).";
     /// A directory with files of two packages.
     PackageConflict = "package-conflict", "A directory holds Go files of two packages, which Go refuses. Move one of them, or give it a build constraint.";
     /// Two files whose names differ in case alone.
