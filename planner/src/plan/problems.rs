@@ -99,10 +99,18 @@ fn organisation(module_path: &str) -> &str {
     &module_path[..end]
 }
 
-/// A third-party requirement of the main modules' own organisation is where third-party code most often
-/// leads back into the tree. It is a sign and no more, so a note.
+/// A third-party requirement of an organisation whose modules are in the tree is where third-party code most often
+/// leads back into it. It is a sign and no more, so a note, at the go.mod or go.work of the build list.
 pub(super) fn possible_back_edges(list: &BuildList) -> Option<Diagnostic> {
-    let own: BTreeSet<&str> = list.members.keys().map(|path| organisation(path)).collect();
+    let replaced = list.modules.iter().filter_map(|(path, module)| {
+        matches!(module.source, ModuleSource::Directory(_)).then_some(path)
+    });
+    let own: BTreeSet<&str> = list
+        .members
+        .keys()
+        .chain(replaced)
+        .map(|path| organisation(path))
+        .collect();
     let related: BTreeSet<&str> = list
         .modules
         .iter()

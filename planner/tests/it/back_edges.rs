@@ -104,3 +104,68 @@ fn a_module_of_the_same_organisation_is_noted_until_it_is_settled() {
     assert!(!is_noted("[[service]]\ndir = \"cmd/api\"\nback-edges = []"));
     assert!(is_noted("[[service]]\ndir = \"cmd/api\"\ntags = []"));
 }
+
+#[test]
+fn each_build_list_is_noted_once_at_its_own_manifest() {
+    let sum = "h1:MHc5BpPuC30uJk597Ri8TV3CNZcTLu6B6z4lJy+g6Jw=";
+    let sums = |modules: &[&str]| -> String {
+        let lines = modules.iter();
+        lines
+            .map(|module| format!("{module} v1.0.0 {sum}\n{module} v1.0.0/go.mod {sum}\n"))
+            .collect()
+    };
+    let main =
+        |imports: &str| format!("package main\n\nimport (\n{imports})\n\nfunc main() {{}}\n");
+    let own = "github.com/acme/queue";
+    // Its own modules are of another organisation than the library that replaces one.
+    let librarys = "github.com/tools/retry";
+    let replace = "replace github.com/tools/lib => ../lib\n";
+    let [api_mod, cron_mod, web_mod] = [
+        format!("module github.com/acme/api\n\ngo 1.24\n\nrequire {own} v1.0.0\n"),
+        format!(
+            "module ex.com/cron\n\ngo 1.24\n\nrequire (\n\t{librarys} v1.0.0\n\tgithub.com/tools/lib v0.0.0\n)\n\n{replace}"
+        ),
+        format!("module ex.com/web\n\ngo 1.24\n\nrequire {librarys} v1.0.0\n"),
+    ];
+    let [api_sum, cron_sum] = [sums(&[own]), sums(&[librarys])];
+    let api = main(&format!("\t_ \"{own}\"\n"));
+    let cron = main(&format!(
+        "\t_ \"{librarys}\"\n\t_ \"github.com/tools/lib\"\n"
+    ));
+    let web = main(&format!("\t_ \"{librarys}\"\n"));
+    let tree = tree_of([
+        ("api/go.mod", api_mod.as_str()),
+        ("api/go.sum", &api_sum),
+        ("api/cmd/a/main.go", &api),
+        ("api/cmd/b/main.go", &api),
+        ("cron/go.mod", &cron_mod),
+        ("cron/go.sum", &cron_sum),
+        ("cron/main.go", &cron),
+        ("lib/go.mod", "module github.com/tools/lib\n\ngo 1.20\n"),
+        ("lib/lib.go", "package lib\n"),
+        ("web/go.mod", &web_mod),
+        ("web/go.sum", &cron_sum),
+        ("web/main.go", &web),
+    ]);
+    let mut options = PlanOptions::new();
+    options.platforms = vec![
+        "linux/amd64".parse().unwrap(),
+        "linux/arm64".parse().unwrap(),
+    ];
+    let planned = plan(&tree, &options).unwrap();
+    let notes: Vec<String> = planned
+        .diagnostics
+        .iter()
+        .map(|found| {
+            let path = found.path.as_ref().unwrap();
+            format!("{path} {}: {}", found.code, found.services.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            "api/go.mod possible-back-edge: api-cmd-a api-cmd-b",
+            "cron/go.mod possible-back-edge: cron",
+        ]
+    );
+}
