@@ -74,6 +74,8 @@ pub(crate) enum Presence {
     TestsOnly,
     /// Go files, but none for this build context.
     AllExcluded,
+    /// As that, and some of them only because they import "C" and cgo is off.
+    NeedsCgo,
 }
 
 /// Whether the toolchain follows the package's imports.
@@ -101,6 +103,8 @@ struct Selection<'a> {
     capital_assembler: Vec<(&'a Entry, Option<ContentDigest>)>,
     first_file: Option<&'a str>,
     tests: usize,
+    /// The files that would be built if cgo were on.
+    left_out_without_cgo: usize,
 }
 
 /// Selects the files of a directory.
@@ -128,6 +132,7 @@ pub(crate) fn select_files(
         capital_assembler: Vec::new(),
         first_file: None,
         tests: 0,
+        left_out_without_cgo: 0,
     };
     for entry in &directory.entries {
         let Some(name) = file_name::classify(&entry.name) else {
@@ -335,7 +340,10 @@ impl<'a> Selection<'a> {
             }
             return match self.context.cgo() {
                 Cgo::Enabled => Role::CgoSource,
-                Cgo::Disabled => Role::Ignored,
+                Cgo::Disabled => {
+                    self.left_out_without_cgo += 1;
+                    Role::Ignored
+                }
             };
         }
         if name.is_test() {
@@ -467,6 +475,8 @@ impl<'a> Selection<'a> {
             Presence::Buildable
         } else if self.tests > 0 {
             Presence::TestsOnly
+        } else if self.left_out_without_cgo > 0 {
+            Presence::NeedsCgo
         } else {
             Presence::AllExcluded
         };

@@ -207,12 +207,21 @@ impl<'a, 'tree> Loader<'a, 'tree> {
         let mut problems = selected.problems.iter();
         let is_unread = problems.any(|problem| problem.code.is_about_reading());
         // A file that can't be read may have been one to build.
-        if selected.presence == Presence::AllExcluded && !is_unread {
+        let without = match selected.presence {
+            Presence::Buildable | Presence::TestsOnly => None,
+            Presence::AllExcluded => Some(""),
+            Presence::NeedsCgo => Some(
+                " without cgo; set `cgo = true`, or give the package a file that imports no \"C\"",
+            ),
+        };
+        if let Some(without) = without
+            && !is_unread
+        {
             package.problems.push(package_problem(
                 &package,
                 Code::NoGoFiles,
                 format!(
-                    "build constraints exclude all Go files of `{}` for {}",
+                    "build constraints exclude all Go files of `{}` for {}{without}",
                     package.import_path,
                     self.context.platform()
                 ),

@@ -47,6 +47,10 @@ fn a_broken_go_file_is_told_with_its_place() {
     error[no-go-files] lib: build constraints exclude all Go files of `ex.com/shop/lib` for linux/amd64 (api)
     error[syntax] lib/lib.go:1:1: parsing the //go:build line: unexpected end of expression (api)
     ");
+    insta::assert_snapshot!(render(&sound_but([("lib/lib.go", "package lib\n\nimport \"C\"\n"), ("lib/lib_windows.go", "package lib\n")])), @r#"
+    api has no key
+    error[no-go-files] lib: build constraints exclude all Go files of `ex.com/shop/lib` for linux/amd64 without cgo; set `cgo = true`, or give the package a file that imports no "C" (api)
+    "#);
     insta::assert_snapshot!(render(&sound_but([("services/api/main.go", "pakcage main\n")])), @"
     api has no key
     error[syntax] services/api/main.go:1:1: expected `package`, found `pakcage` (api)
