@@ -1,20 +1,23 @@
 //! What happens below a root.
 //!
-//! In: a directory, and where git keeps what belongs to it. Out: what changed, whenever something changes there that
-//! could change a plan. Changes that come together are told together. It must never tell of what git writes while it is
-//! only asked, or it would answer itself.
+//! In: a directory, where git keeps what belongs to it, and the files that a plan read. Out: what changed, whenever
+//! something changes there that could change a plan. Changes that come together are told together. It must never tell of
+//! what git writes while it is only asked, or it would answer itself.
 //!
-//! **Known gaps**: a write through a mapping is told when the file is closed, and one through another name of the same
-//! file (a hard link) by that name alone.
+//! **Known gap**: a write through a mapping is told when the file is closed.
+
+mod linked_files;
 
 use crate::failure::Failure;
 use camino::{Utf8Path, Utf8PathBuf};
+use linked_files::LinkedFiles;
 use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode},
 };
 use rebake_planner::path::RepoPath;
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     time::Duration,
@@ -22,6 +25,9 @@ use std::{
 
 /// An editor writes a file in several steps, and a checkout writes many files.
 const TOGETHER: Duration = Duration::from_millis(50);
+
+/// How often files with more than one name are looked at, where there are any.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What changed since a plan was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +60,9 @@ pub(crate) struct Watch {
     root: Utf8PathBuf,
     /// Where git keeps what is its own, the directory of a linked work tree before the one that it lies in.
     git: Vec<PathBuf>,
+    linked: LinkedFiles,
+    /// Files that a plan may have read before they were written.
+    unsure: Vec<RepoPath>,
     events: Receiver<notify::Result<notify::Event>>,
     _watcher: RecommendedWatcher,
 }
@@ -93,32 +102,56 @@ impl Watch {
         Ok(Self {
             root: real,
             git,
+            linked: LinkedFiles::default(),
+            unsure: Vec::new(),
             events,
             _watcher: watcher,
         })
     }
 
+    /// Tells from now on of writes to these files that the system tells by another name: all that the plan read.
+    pub(crate) fn keep_in_view(&mut self, files: &BTreeSet<RepoPath>) {
+        self.unsure = self.linked.replace(self.root.as_std_path(), files);
+    }
+
     /// Waits until something changed, and then until nothing more does.
-    pub(crate) fn wait(&self) -> Changes {
-        let mut changes = Changes::Of(Vec::new());
-        let nothing = changes.clone();
+    pub(crate) fn wait(&mut self) -> Changes {
+        let nothing = Changes::Of(Vec::new());
+        let mut changes = nothing.clone();
+        for file in std::mem::take(&mut self.unsure) {
+            changes.add(Some(file));
+        }
         while changes == nothing {
-            match self.events.recv() {
+            let event = if self.linked.is_empty() {
+                let event = self.events.recv();
+                event.map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                self.events.recv_timeout(LOOK)
+            };
+            match event {
                 Ok(event) => self.note(&event, &mut changes),
+                Err(RecvTimeoutError::Timeout) => self.note_written(&mut changes),
                 // The watcher lives as long as this, so its channel stays open.
-                Err(_) => return Changes::Anything,
+                Err(RecvTimeoutError::Disconnected) => return Changes::Anything,
             }
         }
         loop {
             match self.events.recv_timeout(TOGETHER) {
                 Ok(event) => self.note(&event, &mut changes),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    self.note_written(&mut changes);
                     return match changes {
                         Changes::Of(paths) if paths.len() > MOST_PATHS => Changes::Anything,
                         changes => changes,
                     };
                 }
             }
+        }
+    }
+
+    fn note_written(&mut self, changes: &mut Changes) {
+        for file in self.linked.written(self.root.as_std_path()) {
+            changes.add(Some(file));
         }
     }
 
@@ -132,7 +165,11 @@ impl Watch {
                 let root = self.root.as_std_path();
                 for path in &event.paths {
                     if path_matters(&self.git, path) {
-                        changes.add(followed_path(root, path));
+                        let file = followed_path(root, path);
+                        // Another name of it may be one that a plan read.
+                        let is_known = file.as_ref().is_none_or(|file| self.linked.holds(file));
+                        let is_linked = !is_known && linked_files::names(path) > 1;
+                        changes.add(file.filter(|_| !is_linked));
                     }
                 }
             }
@@ -244,7 +281,7 @@ mod tests {
         symlink("../lib", root.join("docs/lib")).unwrap();
         symlink(".", root.join("self")).unwrap();
         symlink(&outside, root.join("outside")).unwrap();
-        let watch = Watch::new(Utf8Path::from_path(&root).unwrap(), &[]).unwrap();
+        let mut watch = Watch::new(Utf8Path::from_path(&root).unwrap(), &[]).unwrap();
         fs::write(outside.join("far.go"), "package far\n").unwrap();
         fs::write(root.join("lib/lib.go"), "package lib\n").unwrap();
         let edited = RepoPath::new("lib/lib.go").unwrap();

@@ -295,6 +295,16 @@ impl Plan {
         }
     }
 
+    /// The files that were read for this plan, inputs or not, and other paths that were asked for. Nothing once
+    /// [`Foundations`] were taken.
+    pub fn files_read(&self) -> BTreeSet<RepoPath> {
+        match &self.grounds {
+            Grounds::Asked(parts) => parts.files(),
+            Grounds::Kept(Some(foundations)) => foundations.files(),
+            Grounds::Kept(None) => BTreeSet::new(),
+        }
+    }
+
     /// Whether a directory, by its path without links, was listed and has no entry of that name.
     #[cfg(feature = "git")]
     fn lists_without(&self, directory: &RepoPath, name: &str) -> bool {

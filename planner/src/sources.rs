@@ -26,7 +26,7 @@ use saved::{Facts, SavedContents};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::Cell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::LocalKey,
@@ -327,6 +327,20 @@ pub(crate) struct SourcesParts {
     pub(crate) behind: ConcurrentMap<RepoPath, ()>,
     /// The paths of which anything else was asked.
     pub(crate) others: Vec<RepoPath>,
+}
+
+impl SourcesParts {
+    /// The files that were read, and what else was asked for by its path.
+    pub(crate) fn files(&self) -> BTreeSet<RepoPath> {
+        let mut files: BTreeSet<RepoPath> = self.others.iter().cloned().collect();
+        let mut add = |path: &RepoPath| files.extend([path.clone()]);
+        self.go_files.for_each(|path, _| add(path));
+        self.test_files.for_each(|path, _| add(path));
+        self.other_files.for_each(|path, _| add(path));
+        self.digests.for_each(|path, _| add(path));
+        self.behind.for_each(|path, ()| add(path));
+        files
+    }
 }
 
 impl fmt::Debug for SourcesParts {

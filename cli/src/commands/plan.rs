@@ -65,7 +65,7 @@ fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Fai
         Ok(Some(repository)) => repository.git_directories().to_vec(),
         Ok(None) | Err(_) => Vec::new(),
     };
-    let watch = Watch::new(&root.directory, &git)?;
+    let mut watch = Watch::new(&root.directory, &git)?;
     let mut following = Following::new(&arguments.tree, &arguments.build, &arguments.baseline);
     let mut changes = Changes::Anything;
     let mut shown = None;
@@ -90,6 +90,9 @@ fn watch(arguments: &PlanArguments, output: &mut Output) -> Result<ExitCode, Fai
                 }
             }
             Err(failure) => output.fail(&failure),
+        }
+        if let Some(files) = following.take_files_read() {
+            watch.keep_in_view(&files);
         }
         changes = watch.wait();
     }

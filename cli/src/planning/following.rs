@@ -13,6 +13,7 @@ use crate::{
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
+    config::FILE_NAME,
     path::RepoPath,
     plan::{BaselineImage, Followed, Foundations, FoundationsKept, findings_stay},
     tree::{
@@ -21,7 +22,7 @@ use rebake_planner::{
     },
     wire::Baseline,
 };
-use std::{mem::ManuallyDrop, time::Instant};
+use std::{collections::BTreeSet, mem::ManuallyDrop, time::Instant};
 
 /// A plan that is made again and again.
 pub(crate) struct Following<'a> {
@@ -29,6 +30,8 @@ pub(crate) struct Following<'a> {
     build: &'a BuildArguments,
     baseline: &'a BaselineArguments,
     held: Option<Held>,
+    /// The files that the last plan read, where it was made anew.
+    files_read: Option<BTreeSet<RepoPath>>,
 }
 
 /// The last plan with all that it rests on.
@@ -84,7 +87,13 @@ impl<'a> Following<'a> {
             build,
             baseline,
             held: None,
+            files_read: None,
         }
+    }
+
+    /// The files that the last plan read, where they may be others than those of the plan before; once.
+    pub(crate) fn take_files_read(&mut self) -> Option<BTreeSet<RepoPath>> {
+        self.files_read.take()
     }
 
     /// The plan after these changes.
@@ -99,7 +108,13 @@ impl<'a> Following<'a> {
         }
         // A commit stands still, and with a file there is little to gain.
         if self.tree.head.is_some() || self.baseline.baseline.is_some() {
-            let planned = plan_tree(talk, self.tree, self.build, self.baseline)?;
+            let planned = plan_tree(talk, self.tree, self.build, self.baseline);
+            self.files_read = Some(match &planned {
+                Ok(planned) if self.tree.head.is_none() => planned.plan.files_read(),
+                Ok(_) => BTreeSet::new(),
+                Err(_) => configuration(),
+            });
+            let planned = planned?;
             return Ok(ManuallyDrop::into_inner(planned));
         }
         self.plan_anew(talk, started)
@@ -123,7 +138,12 @@ impl<'a> Following<'a> {
         let before = standing();
         let mut options = options(self.build);
         options.foundations = FoundationsKept::Yes;
-        let mut current = Current::of_directory(root.repository, &directory, &options)?;
+        let current = Current::of_directory(root.repository, &directory, &options);
+        self.files_read = Some(match &current {
+            Ok(current) => current.plan.files_read(),
+            Err(_) => configuration(),
+        });
+        let mut current = current?;
         let foundations = current.plan.take_foundations();
         options.foundations = FoundationsKept::No;
         let uncompared = current.plan.clone();
@@ -177,6 +197,11 @@ impl<'a> Following<'a> {
         };
         Ok(planned)
     }
+}
+
+/// What alone can be in the way of any plan, and may be mended by another name.
+fn configuration() -> BTreeSet<RepoPath> {
+    RepoPath::new(FILE_NAME).into_iter().collect()
 }
 
 impl Held {

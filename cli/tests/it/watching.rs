@@ -101,6 +101,34 @@ fn an_edit_in_a_directory_that_a_link_leads_to_is_planned() {
     assert_eq!(watching.next()["services"][0]["verdict"], "rebuild");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_write_by_another_name_of_a_file_is_planned() {
+    let shop = Shop::new();
+    let read = shop.root().join("internal/catalog/catalog.go");
+    let outside = shop.root().with_file_name("outside.go");
+    std::fs::hard_link(&read, &outside).unwrap();
+    shop.write("docs/README.md", "# Docs\n");
+    let plan = shop.run(&["plan", "--format", "json"]).stdout;
+    std::fs::write(shop.root().with_file_name("plan.json"), plan).unwrap();
+    for arguments in [&[][..], &["--baseline", "../plan.json"]] {
+        let watching = Watching::start(&shop, arguments);
+        let first = watching.next();
+        // It lies where nothing is watched.
+        std::fs::write(&outside, "package catalog // edited\n").unwrap();
+        let second = watching.next();
+        assert_ne!(keys(&first), keys(&second), "{arguments:?}");
+        // It lies where no plan looks, and had no other name before.
+        let inside = shop.root().join("docs/cart.go");
+        std::fs::hard_link(shop.root().join("services/cart/main.go"), &inside).unwrap();
+        let text = std::fs::read_to_string(&inside).unwrap();
+        std::fs::write(&inside, format!("{text}// edited\n")).unwrap();
+        assert_ne!(keys(&second), keys(&watching.next()), "{arguments:?}");
+        std::fs::remove_file(&inside).unwrap();
+        std::fs::write(&outside, "package catalog\n").unwrap();
+    }
+}
+
 #[test]
 fn a_commit_is_a_change_of_what_is_compared_with() {
     let shop = Shop::new();

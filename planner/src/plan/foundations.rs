@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use foldhash::{HashMap, HashMapExt as _, HashSet};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What a plan asked its tree, and was answered.
 ///
@@ -105,6 +105,14 @@ impl Foundations {
             digests: parts.digests.into_map(),
             others,
         }
+    }
+
+    /// The files that were read, and what else was asked for by its path.
+    pub(super) fn files(&self) -> BTreeSet<RepoPath> {
+        let scanned = self.go_files.keys().chain(self.test_files.keys());
+        let hashed = self.other_files.keys().chain(self.digests.keys());
+        let files = scanned.chain(hashed).chain(&self.others);
+        files.cloned().collect()
     }
 
     /// A directory as it was listed, by its path without links.
