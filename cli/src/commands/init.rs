@@ -9,16 +9,24 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, Output},
-    planning::{plan_alone, set_threads},
+    planning::{Planned, plan_alone, set_threads, tree_of},
 };
 use camino::Utf8Path;
-use rebake_planner::config::FILE_NAME;
-use std::io::Write as _;
+use rebake_planner::{
+    config::FILE_NAME,
+    path::RepoPath,
+    tree::{EntryKind, SourceTree, view::TreeView},
+};
+use std::{collections::BTreeMap, io::Write as _};
+
+/// What people call the Dockerfile of a directory.
+const DOCKERFILE: &str = "Dockerfile";
 
 pub(crate) fn run(arguments: &InitArguments, output: &mut Output) -> Result<ExitCode, Failure> {
     set_threads(&arguments.tree)?;
     let planned = plan_alone(output.talk(), &arguments.tree, &arguments.build)?;
-    let text = output::init::render(&planned, &arguments.build.services);
+    let dockerfiles = dockerfiles_beside(&*tree_of(&arguments.tree, &planned)?, &planned);
+    let text = output::init::render(&planned, &arguments.build.services, &dockerfiles);
     if arguments.print {
         output.write(&text);
     } else {
@@ -28,6 +36,21 @@ pub(crate) fn run(arguments: &InitArguments, output: &mut Output) -> Result<Exit
     }
     output.show_diagnostics(&planned);
     Ok(answered(&planned, &arguments.build))
+}
+
+/// The services with a Dockerfile in their own directory, by that directory.
+fn dockerfiles_beside(tree: &dyn SourceTree, planned: &Planned) -> BTreeMap<RepoPath, RepoPath> {
+    let view = TreeView::new(tree);
+    let images = planned.plan.images.iter();
+    images
+        .map(|image| &image.inputs.directory)
+        .filter_map(|directory| {
+            let path = directory.child(DOCKERFILE);
+            // What can't be looked at is not proposed.
+            let found = view.locate(&path).ok()??;
+            (found.kind == EntryKind::File).then(|| (directory.clone(), path))
+        })
+        .collect()
 }
 
 /// Writes a file that must not exist, whole or not at all.

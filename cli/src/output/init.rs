@@ -6,6 +6,7 @@
 use crate::planning::Planned;
 use rebake_planner::{
     inputs::Setting,
+    path::RepoPath,
     plan::{PlannedImage, PlannedModule},
 };
 use std::{
@@ -19,8 +20,12 @@ const DEFAULT_GLOBS: [&str; 3] = rebake_planner::discover::services::DEFAULT_GLO
 /// As many services as are listed.
 const LISTED: usize = 200;
 
-/// Renders the file for what was planned with these services globs.
-pub(crate) fn render(planned: &Planned, globs: &[String]) -> String {
+/// Renders the file for what was planned with these services globs, where these directories of services hold a Dockerfile.
+pub(crate) fn render(
+    planned: &Planned,
+    globs: &[String],
+    dockerfiles: &BTreeMap<RepoPath, RepoPath>,
+) -> String {
     let images = &planned.plan.images;
     let mut text = String::from(
         "# What is not a default; see docs/configuration.md. Remove the `#` before what you change.\n\n",
@@ -99,6 +104,13 @@ pub(crate) fn render(planned: &Planned, globs: &[String]) -> String {
             string(image.inputs.directory.as_str()),
             string(image.inputs.service.as_str()),
         );
+        if let Some(dockerfile) = dockerfiles.get(&image.inputs.directory) {
+            text.push_str(&own_dockerfile(
+                planned,
+                &image.inputs.directory,
+                dockerfile,
+            ));
+        }
     }
     if images.is_empty() {
         let modules: Vec<&PlannedModule> = planned.plan.modules.iter().collect();
@@ -106,6 +118,24 @@ pub(crate) fn render(planned: &Planned, globs: &[String]) -> String {
             text,
             "# None, in {}.",
             super::count(modules.len(), "module", "modules")
+        );
+    }
+    text
+}
+
+/// The lines by which a service keeps the Dockerfile that it has.
+fn own_dockerfile(planned: &Planned, directory: &RepoPath, dockerfile: &RepoPath) -> String {
+    let mut text = format!(
+        "# dockerfile = {} # for a service that keeps its own\n",
+        string(dockerfile.as_str())
+    );
+    let mut modules = planned.plan.modules.iter();
+    if !directory.is_root() && modules.any(|module| module.directory == *directory) {
+        // What is a module of its own is mostly built by itself.
+        let _ = writeln!(
+            text,
+            "# context = {} # where that is built from this directory and not from the root",
+            string(directory.as_str())
         );
     }
     text

@@ -51,6 +51,37 @@ fn main_packages_that_are_left_out_are_named() {
 }
 
 #[test]
+fn a_dockerfile_beside_a_main_package_can_be_kept() {
+    let shop = Shop::new();
+    let dockerfile = "FROM golang:1.26 AS build\nCOPY . .\nRUN CGO_ENABLED=0 go build -o /x .\nFROM scratch\nCOPY --from=build /x /x\n";
+    shop.write("services/api/Dockerfile", dockerfile);
+    shop.write("services/alone/go.mod", "module ex.com/alone\n\ngo 1.24\n");
+    shop.write("services/alone/main.go", "package main\n\nfunc main() {}\n");
+    shop.write("services/alone/Dockerfile", dockerfile);
+    shop.write("services/cart/Dockerfile/x", "");
+    let text = shop.run(&["init", "--print"]).stdout;
+    let kept: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("# dockerfile") || line.starts_with("# context"))
+        .collect();
+    let lines = [
+        "# dockerfile = \"services/alone/Dockerfile\" # for a service that keeps its own",
+        "# context = \"services/alone\" # where that is built from this directory and not from the root",
+        "# dockerfile = \"services/api/Dockerfile\" # for a service that keeps its own",
+    ];
+    assert_eq!(kept, lines);
+    let services: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "# [[service]]")
+        .filter_map(|line| line.strip_prefix("# "))
+        .collect();
+    shop.write("rebake.toml", &services.join("\n"));
+    let inputs = shop.run(&["inputs", "--format", "json"]);
+    assert_eq!(inputs.code, 0, "{inputs:?}");
+    assert_eq!(inputs.stdout.matches("\"kind\": \"dockerfile\"").count(), 2);
+}
+
+#[test]
 fn a_directory_that_holds_all_services_can_be_left_out_of_their_names() {
     let shop = Shop::empty();
     shop.write("go.mod", "module ex.com/a\n\ngo 1.24\n");
