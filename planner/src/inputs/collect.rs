@@ -131,6 +131,12 @@ pub(crate) fn collect_inputs(
             Err(error) => problems.push(diagnose_unreadable(&error)),
         }
     }
+    let main = graph.package(&service.main);
+    let compiled = main.iter().flat_map(|main| &main.files);
+    let go_files: Vec<&str> = compiled
+        .filter(|file| matches!(file.kind, FileKind::Go | FileKind::Cgo))
+        .filter_map(|file| file.path.file_name())
+        .collect();
     files.extend(declared_inputs(
         sources,
         &service.files,
@@ -138,6 +144,7 @@ pub(crate) fn collect_inputs(
         GoFiles::ByGo(Program {
             import_path: &service.main,
             directory: &service.directory,
+            go_files: &go_files,
             context,
         }),
         &mut problems,

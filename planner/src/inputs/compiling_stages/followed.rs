@@ -22,6 +22,8 @@ pub(crate) struct Program<'a> {
     pub(crate) import_path: &'a str,
     /// The directory of its main package.
     pub(crate) directory: &'a RepoPath,
+    /// The names of the Go files there that the plan compiles.
+    pub(crate) go_files: &'a [&'a str],
     /// What the plan builds it for.
     pub(crate) context: &'a BuildContext,
 }
@@ -291,7 +293,60 @@ impl Followed {
             return Err("more than one program is built".to_owned());
         }
         compare_settings(variables, build, program.context)?;
-        let package = match build.packages.as_slice() {
+        let names = if build
+            .packages
+            .iter()
+            .any(|package| package.ends_with(".go"))
+        {
+            self.named_files(directory, &build.packages, program, main)?
+        } else {
+            vec![self.named_package(directory, &build.packages, program, main)?]
+        };
+        let own_names = |place: &str| -> Vec<String> {
+            let names = names.iter();
+            names.map(|name| absolute(place, name)).collect()
+        };
+        let written = match (verb, &build.output) {
+            ("install", _)
+                if build
+                    .packages
+                    .iter()
+                    .any(|package| package.ends_with(".go")) =>
+            {
+                return Err("where `go install` puts a program of files can't be told".to_owned());
+            }
+            ("install", _) => {
+                let binaries = match variables.get("GOBIN").filter(|value| !value.is_empty()) {
+                    Some(binaries) => binaries.clone(),
+                    None => match variables.get("GOPATH") {
+                        Some(path) => format!("{path}/bin"),
+                        None => "/go/bin".to_owned(),
+                    },
+                };
+                own_names(&binaries)
+            }
+            (_, Some(output)) => {
+                let whole = absolute(directory, output);
+                // An existing directory takes the program under its own name.
+                let mut written = own_names(&whole);
+                written.push(whole);
+                written
+            }
+            (_, None) => own_names(directory),
+        };
+        self.programs = written;
+        Ok(())
+    }
+
+    /// What a program is called that is built as the service's main package.
+    fn named_package<'a>(
+        &self,
+        directory: &str,
+        packages: &[String],
+        program: Program<'a>,
+        main: Option<&str>,
+    ) -> Result<&'a str, String> {
+        let package = match packages {
             [] => ".",
             [package] => package.as_str(),
             _ => return Err("more than one package is built".to_owned()),
@@ -312,31 +367,43 @@ impl Followed {
         }
         // Go names a program after the last element of its import path that is no major version.
         let elements: Vec<&str> = program.import_path.split('/').collect();
-        let name = match elements.as_slice() {
+        Ok(match elements.as_slice() {
             [.., name, version] if is_major_version(version) => name,
             [.., name] => name,
             [] => "",
-        };
-        let written = match (verb, &build.output) {
-            ("install", _) => {
-                let binaries = match variables.get("GOBIN").filter(|value| !value.is_empty()) {
-                    Some(binaries) => binaries.clone(),
-                    None => match variables.get("GOPATH") {
-                        Some(path) => format!("{path}/bin"),
-                        None => "/go/bin".to_owned(),
-                    },
-                };
-                vec![absolute(&binaries, name)]
+        })
+    }
+
+    /// What a program may be called that is built from files by their names. Where all of them are files of the service's main
+    /// package that the plan compiles, it holds no more than the plan knows: other files of the package are left out, and
+    /// build constraints, which are not asked then, would have taken each.
+    ///
+    /// Source: `go help packages`, and cmd/go/internal/load (`GoFilesPackage`, `DefaultExecName`).
+    fn named_files<'a>(
+        &self,
+        directory: &str,
+        files: &'a [String],
+        program: Program<'_>,
+        main: Option<&str>,
+    ) -> Result<Vec<&'a str>, String> {
+        let mut names = Vec::new();
+        for file in files {
+            refuse_variables(file)?;
+            let place = absolute(directory, file);
+            let (above, name) = place.rsplit_once('/').unwrap_or(("", &place));
+            let above = absolute("/", above);
+            if !program.go_files.contains(&name)
+                || !main.is_some_and(|main| self.is_at(main, &above))
+            {
+                return Err(format!(
+                    "`{}` can't be told to be a file of the service's main package",
+                    file.escape_debug()
+                ));
             }
-            (_, Some(output)) => {
-                let whole = absolute(directory, output);
-                // An existing directory takes the program under its own name.
-                vec![absolute(&whole, name), whole]
-            }
-            (_, None) => vec![absolute(directory, name)],
-        };
-        self.programs = written;
-        Ok(())
+            let name = file.rsplit('/').next().unwrap_or(file);
+            names.push(name.trim_end_matches(".go"));
+        }
+        Ok(names)
     }
 
     /// Whether a directory of the context went to that place.
