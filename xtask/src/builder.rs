@@ -136,10 +136,13 @@ impl Builder {
                 address = address(&at(SOCKET)),
             ),
         )?;
+        // It leaves the places of its mounts behind when it is ended.
+        fs::create_dir(at("tmp"))?;
         let daemon = Daemon::spawn(
             Command::new(binaries.join("buildkitd"))
                 .arg("--config")
-                .arg(at("buildkitd.toml")),
+                .arg(at("buildkitd.toml"))
+                .env("TMPDIR", at("tmp")),
             &at("buildkitd.log"),
         )?;
         let mut builder = Self {

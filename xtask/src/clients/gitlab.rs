@@ -10,8 +10,10 @@
 use super::{cancelled, install, install::must, shop::Shop};
 use crate::{builder::Builder, tools};
 use std::{
+    collections::BTreeSet,
     env,
     error::Error,
+    ffi::OsString,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -23,6 +25,8 @@ pub(super) const COMPONENT: &str = "component: gitlab.com/rebake-build/rebake/re
 /// Where the template stands, here and in the samples.
 pub(super) const TEMPLATE: &str = "templates/rebake.yml";
 const VERSION: &str = "0.1.0";
+/// Where jobs have what is only theirs.
+const TEMPORARY: &str = "tmp";
 
 /// How a pipeline went.
 #[derive(Debug)]
@@ -46,6 +50,7 @@ impl<'a> GitLab<'a> {
         let directory = tempfile::tempdir()?;
         let programs = directory.path().join("bin");
         fs::create_dir(&programs)?;
+        fs::create_dir(directory.path().join(TEMPORARY))?;
         for (name, text) in [
             ("docker", include_str!("stand_ins/docker.sh")),
             (
@@ -139,7 +144,12 @@ impl<'a> GitLab<'a> {
         shop: &Shop,
         variables: &[(&str, &str)],
     ) -> Result<Pipeline, Box<dyn Error>> {
+        let before = self.temporary_directories()?;
         let output = self.client(shop, variables)?.output()?;
+        let after = self.temporary_directories()?;
+        if let Some(left) = after.difference(&before).next() {
+            return Err(format!("a job left its temporary directory {left:?} behind").into());
+        }
         Ok(Pipeline {
             succeeded: output.status.success(),
             log: format!(
@@ -160,6 +170,15 @@ impl<'a> GitLab<'a> {
         cancelled::run_until(&mut self.client(shop, variables)?, self.builder, sign)
     }
 
+    /// What jobs have made with `mktemp` and not removed: those that were killed, and no others.
+    fn temporary_directories(&self) -> std::io::Result<BTreeSet<OsString>> {
+        let is_made_by_mktemp = |name: &OsString| name.as_encoded_bytes().starts_with(b"tmp.");
+        let entries = fs::read_dir(self.at(TEMPORARY))?;
+        let names = entries.map(|entry| Ok(entry?.file_name()));
+        let names = names.collect::<std::io::Result<BTreeSet<OsString>>>()?;
+        Ok(names.into_iter().filter(is_made_by_mktemp).collect())
+    }
+
     fn client(&self, shop: &Shop, variables: &[(&str, &str)]) -> Result<Command, Box<dyn Error>> {
         let registry = self.builder.registry();
         let mut client = install::gitlab_ci_local()?;
@@ -169,6 +188,7 @@ impl<'a> GitLab<'a> {
             .arg("--home")
             .arg(self.at("home"))
             .env("DOCKER_CONFIG", self.at("docker"))
+            .env("TMPDIR", self.at(TEMPORARY))
             .env(
                 "REBAKE_RELEASES",
                 format!("file://{}", self.at("releases").display()),
