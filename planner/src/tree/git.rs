@@ -15,6 +15,7 @@
 //! `core.attributesFile` and line-ending settings of a user's own configuration are not seen.
 
 mod attributes;
+mod checkout;
 mod discovery;
 mod error;
 mod lfs;
@@ -31,13 +32,14 @@ mod work_tree;
 mod tests;
 
 pub use attributes::CheckoutFilter;
-pub use error::GitError;
+pub use checkout::StagedState;
+pub use error::{GitError, MergeBaseError, RepositoryError, RevisionError, WorkTreeError};
 pub(crate) use lfs::LONGEST_POINTER;
 pub use lfs::is_lfs_pointer;
-pub use repository::{CommitId, MergeBaseError, Repository, RepositoryError, RevisionError};
+pub use objects::CommitId;
+pub use repository::Repository;
 pub use stamp::RepositoryStamp;
-pub use status::{Change, ChangeKind};
 pub use tracked_files::TrackedFiles;
 pub use tree::GitTree;
+pub use work_tree::{Change, ChangeKind, WorkTreeState};
 pub(crate) use work_tree::{StagedFile, Tracking};
-pub use work_tree::{StagedState, WorkTreeError, WorkTreeState};

@@ -33,6 +33,20 @@ const ORDER: &[&[&str]] = &[
     // An image is named after the Go release.
     &["recipe"],
     &["tree"],
+    // Objects, commits, what the index says, what differs from it; in the end whole checkouts.
+    &[
+        "tree::git::objects",
+        "tree::git::attributes",
+        "tree::git::discovery",
+        "tree::git::lfs",
+    ],
+    &["tree::git::error"],
+    &["tree::git::tree"],
+    &["tree::git::repository"],
+    &["tree::git::stamp", "tree::git::work_tree"],
+    &["tree::git::status"],
+    &["tree::git::staged"],
+    &["tree::git"],
     &["digest"],
     &["parse"],
     &["config"],

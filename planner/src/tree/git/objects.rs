@@ -8,6 +8,7 @@ use crate::path::RepoPath;
 use crate::tree::{EntryKind, FileMode, ReadLimit, TreeErrorKind};
 use gix::ObjectId;
 use gix::objs::{Find as _, Kind, TreeRefIter, tree::EntryKind as GitKind};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A reader gives back a buffer that grew beyond this, so that one large blob is not kept for good.
@@ -15,6 +16,22 @@ const KEPT_BUFFER: usize = 4 * 1024 * 1024;
 
 /// What each reader keeps of decoded packs: the bases of delta chains, which neighbours share.
 const PACK_CACHE: usize = 16 * 1024 * 1024;
+
+/// The id of a commit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId(pub(super) ObjectId);
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Debug for CommitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
 
 /// The object store of one repository.
 pub(super) struct Objects {

@@ -5,11 +5,9 @@
 //! repository's own.
 
 use super::discovery::passed_over;
-use super::error::GitError;
-use super::objects::{Completeness, Objects, reason};
-use super::stamp::RepositoryStamp;
+use super::error::{GitError, MergeBaseError, RepositoryError, RevisionError};
+use super::objects::{CommitId, Completeness, Objects, reason};
 use super::tree::GitTree;
-use super::work_tree::{StagedState, WorkTreeState};
 use crate::path::RepoPath;
 use crate::tree::{ContentIdentity, TreeError, TreeErrorKind};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -37,119 +35,6 @@ impl fmt::Debug for Repository {
             .field("top_level", &self.top_level)
             .finish_non_exhaustive()
     }
-}
-
-/// The id of a commit.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CommitId(pub(super) ObjectId);
-
-impl fmt::Display for CommitId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
-
-impl fmt::Debug for CommitId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
-
-/// Why there is no repository to work with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RepositoryError {
-    /// The directory is no repository, and none is around it.
-    #[error("`{0}` is not in a git repository")]
-    NotARepository(Utf8PathBuf),
-    /// The directory is not in the work tree.
-    #[error("`{0}` is not in the work tree of the git repository")]
-    NotInWorkTree(Utf8PathBuf),
-    /// The repository stores its objects or references in a way that can't be read here.
-    #[error("the git repository uses {0}, which is not supported")]
-    Unsupported(String),
-    /// The top level's path is not UTF-8.
-    #[error("the path of the git work tree is not UTF-8")]
-    NotUtf8,
-    /// The repository can't be read.
-    #[error("the git repository can't be opened: {0}")]
-    Unreadable(String),
-}
-
-/// Why a revision is not a commit.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RevisionError {
-    /// There is no such revision.
-    #[error("there is no revision `{revision}`")]
-    Unknown {
-        /// The revision as asked.
-        revision: String,
-    },
-    /// There is no such revision here, and the history is cut off, so it may exist elsewhere.
-    #[error(
-        "there is no revision `{revision}` in this shallow clone; fetch it, or all history with `git fetch --unshallow`"
-    )]
-    NotInShallowClone {
-        /// The revision as asked.
-        revision: String,
-    },
-    /// Several objects have an id that begins like this.
-    #[error("the revision `{revision}` is ambiguous: {}", candidates.join(", "))]
-    Ambiguous {
-        /// The revision as asked.
-        revision: String,
-        /// The ids that begin so.
-        candidates: Vec<String>,
-    },
-    /// The revision names a file or a directory.
-    #[error("the revision `{revision}` is not a commit")]
-    NotACommit {
-        /// The revision as asked.
-        revision: String,
-    },
-    /// The repository could not answer.
-    #[error("the revision `{revision}` can't be resolved: {reason}")]
-    Unreadable {
-        /// The revision as asked.
-        revision: String,
-        /// What git said.
-        reason: String,
-    },
-}
-
-/// Why two commits have no merge base.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MergeBaseError {
-    /// Their histories have nothing in common.
-    #[error("{first} and {second} have no common ancestor")]
-    NoCommonAncestor {
-        /// One commit.
-        first: CommitId,
-        /// The other.
-        second: CommitId,
-    },
-    /// The history is cut off before a common ancestor.
-    #[error(
-        "the common ancestor of {first} and {second} is not in this shallow clone; fetch more history, as with `git fetch --deepen=1000` or `git fetch --unshallow`"
-    )]
-    ShallowClone {
-        /// One commit.
-        first: CommitId,
-        /// The other.
-        second: CommitId,
-    },
-    /// The repository could not answer.
-    #[error("the common ancestor of {first} and {second} can't be found: {reason}")]
-    Unreadable {
-        /// One commit.
-        first: CommitId,
-        /// The other.
-        second: CommitId,
-        /// What git said.
-        reason: String,
-    },
 }
 
 impl Repository {
@@ -372,34 +257,14 @@ impl Repository {
         Ok(self.tree(commit, &self.root_at(directory)?)?)
     }
 
-    /// What git knows of a directory of the work tree.
-    ///
-    /// # Errors
-    /// When the directory is not in the work tree, and as for [`WorkTreeState::read`].
-    pub fn work_tree_state(&self, directory: &Utf8Path) -> Result<WorkTreeState, GitError> {
-        Ok(WorkTreeState::read(self, &self.root_at(directory)?)?)
-    }
-
-    /// What git knows of a directory of the work tree before anybody has looked at its files.
-    ///
-    /// # Errors
-    /// As for [`work_tree_state`](Self::work_tree_state).
-    pub fn staged_state(&self, directory: &Utf8Path) -> Result<StagedState, GitError> {
-        Ok(StagedState::read(self, &self.root_at(directory)?)?)
-    }
-
-    /// In which state git's own files are, as far as they say something of a directory of the work tree.
-    pub fn stamp(&self, directory: &Utf8Path) -> RepositoryStamp {
-        RepositoryStamp::of(self, directory)
-    }
-
     /// The length of a content that a tree of this repository names; nothing where it can't be had.
     pub fn content_length(&self, name: &ContentIdentity) -> Option<u64> {
         self.objects
             .size(ObjectId::try_from(&*name.0).ok().as_ref()?)
     }
 
-    fn root_at(&self, directory: &Utf8Path) -> Result<RepoPath, RepositoryError> {
+    /// Where a directory is in the work tree; the top of a bare repository.
+    pub(super) fn root_at(&self, directory: &Utf8Path) -> Result<RepoPath, RepositoryError> {
         if self.top_level.is_none() {
             return Ok(RepoPath::root());
         }

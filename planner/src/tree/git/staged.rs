@@ -5,10 +5,10 @@
 //!
 //! Source: git's `unpack_trees` with `cache_tree` (unpack-trees.c, cache-tree.c).
 
+use super::error::WorkTreeError;
 use super::objects::{DecodedTree, NodeKind};
-use super::status::{Change, ChangeKind};
 use super::tree::LONGEST_PATH;
-use super::work_tree::{WorkTreeError, WorkTreeState};
+use super::work_tree::{Change, ChangeKind, WorkTreeState};
 use crate::path::RepoPath;
 use crate::tree::{FileMode, TreeError, TreeErrorKind};
 use gix::ObjectId;

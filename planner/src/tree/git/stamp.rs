@@ -15,8 +15,15 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryStamp(Vec<Option<Stat>>);
 
+impl Repository {
+    /// In which state git's own files are, as far as they say something of a directory of the work tree.
+    pub fn stamp(&self, directory: &Utf8Path) -> RepositoryStamp {
+        RepositoryStamp::of(self, directory)
+    }
+}
+
 impl RepositoryStamp {
-    pub(super) fn of(repository: &Repository, directory: &Utf8Path) -> Self {
+    fn of(repository: &Repository, directory: &Utf8Path) -> Self {
         let [own, shared] = repository.git_directories();
         let index = repository
             .objects()

@@ -17,7 +17,8 @@ mod look_up;
 mod look_up;
 
 use super::attributes::CheckoutFilter;
-use super::work_tree::{Support, WorkTreeError, WorkTreeState};
+use super::error::WorkTreeError;
+use super::work_tree::{Change, ChangeKind, Support, WorkTreeState};
 use crate::path::RepoPath;
 use crate::tree::FileMode;
 use crate::tree::disk::DiskTree;
@@ -32,49 +33,6 @@ use std::time::Duration;
 
 /// A few thousand files a second and thread are looked at; smaller pieces cost more than they share.
 const CHUNK: usize = 256;
-
-/// One tracked path that is not as the commit has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Change {
-    /// The path below the root; bytes that are not UTF-8 are shown as U+FFFD.
-    pub path: String,
-    /// What differs.
-    pub kind: ChangeKind,
-}
-
-/// How a tracked path differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ChangeKind {
-    /// The index differs from the commit.
-    Staged,
-    /// A merge left the path in conflict.
-    Conflicted,
-    /// The file is gone.
-    Deleted,
-    /// The content differs from the index.
-    Modified,
-    /// It is another kind of thing, or may be executed where it could not, or the reverse.
-    Retyped,
-    /// A submodule's checkout is at another commit.
-    Submodule,
-}
-
-impl Change {
-    /// A change at a path from the top level.
-    pub(super) fn new(state: &WorkTreeState, path: &BStr, kind: ChangeKind) -> Self {
-        let root = state.root.as_tree_str();
-        let below = path
-            .strip_prefix(root.as_bytes())
-            .map_or(path.as_bytes(), |rest| {
-                rest.strip_prefix(b"/").unwrap_or(rest)
-            });
-        Self {
-            path: below.to_str_lossy().into_owned(),
-            kind,
-        }
-    }
-}
 
 /// The tracked paths that differ from the index. What `seen` has opened, which is of the same root, is not looked at
 /// again.

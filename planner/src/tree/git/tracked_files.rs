@@ -15,9 +15,10 @@
 //! in the repository's configuration.
 
 use super::attributes::{AttributeFiles, below};
+use super::error::WorkTreeError;
 use super::status;
 use super::tree::blob_identity;
-use super::work_tree::{Support, WorkTreeError, WorkTreeState};
+use super::work_tree::{Support, WorkTreeState};
 use crate::concurrent_map::ConcurrentMap;
 use crate::path::RepoPath;
 use crate::tree::disk::DiskTree;

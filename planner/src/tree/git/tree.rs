@@ -8,8 +8,7 @@
 //! a slash, the same name twice) can't be listed as a whole: no checkout could tell what belongs there.
 
 use super::attributes::{self, AttributeFiles, CheckoutFilter, LineEndings};
-use super::objects::{DecodedEntry, DecodedTree, NodeKind, Objects};
-use super::repository::CommitId;
+use super::objects::{CommitId, DecodedEntry, DecodedTree, NodeKind, Objects};
 use crate::concurrent_map::ConcurrentMap;
 use crate::path::RepoPath;
 use crate::tree::{

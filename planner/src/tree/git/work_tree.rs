@@ -1,8 +1,8 @@
 //! What git knows of a checkout.
 //!
-//! In: a repository with a work tree, and the directory in it that is the root. Out: which files are
-//! tracked, which differ from the commit that is checked out, and which were converted on checkout. It
-//! must never write, the index least of all.
+//! In: a repository with a work tree, and the directory in it that is the root. Out: a [`WorkTreeState`], which says what
+//! is tracked and what was converted on checkout, and holds what others have found to differ. It must never write, the
+//! index least of all.
 //!
 //! Entries that a sparse checkout leaves out are tracked, and no change while they are absent. A
 //! checked-out submodule answers for the files in it. Flags by which a person hides changes from git
@@ -12,23 +12,19 @@ use super::attributes::{
     AttributeFiles, AutomaticConversion, Case, CheckoutFilter, KnownRules, LineEnd, LineEndings,
     below,
 };
-use super::objects::{NodeKind, reason};
-use super::repository::{CommitId, Repository, RevisionError};
-use super::status::{Change, ChangeKind};
-use super::tree::{GitTree, LONGEST_PATH};
-use super::{staged, status};
+use super::error::WorkTreeError;
+use super::objects::{CommitId, NodeKind, reason};
+use super::repository::Repository;
+use super::tree::LONGEST_PATH;
 use crate::path::RepoPath;
 use crate::tree::disk::DiskTree;
 use crate::tree::{ReadLimit, SourceTree as _, TreeError, TreeErrorKind};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use gix::bstr::{BStr, ByteSlice as _};
 use gix::index::entry::{Mode, Stage};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Deeper nests of submodules are not looked into.
-const DEEPEST_SUBMODULE: usize = 32;
 
 /// Extensions of the index up to this length are read before a thread for them would run.
 const SMALL_EXTENSION: usize = 1024 * 1024;
@@ -44,7 +40,7 @@ pub struct WorkTreeState {
     pub(super) range: Range<usize>,
     pub(super) settings: Settings,
     head: Option<CommitId>,
-    changes: Result<Vec<Change>, WorkTreeError>,
+    pub(super) changes: Result<Vec<Change>, WorkTreeError>,
     /// Files in directories that a sparse index holds as one entry, from the top level.
     sparse: BTreeSet<RepoPath>,
     /// What was read of attribute files.
@@ -61,29 +57,6 @@ impl std::fmt::Debug for WorkTreeState {
             .field("top_level", &self.top_level)
             .field("root", &self.root)
             .finish_non_exhaustive()
-    }
-}
-
-/// What git knows of a checkout before anybody has looked at its files.
-#[derive(Debug)]
-pub struct StagedState(WorkTreeState);
-
-impl StagedState {
-    /// Reads the index, and compares it with the commit.
-    ///
-    /// # Errors
-    /// As for [`WorkTreeState::read`].
-    pub fn read(repository: &Repository, root: &RepoPath) -> Result<Self, WorkTreeError> {
-        WorkTreeState::read_nested(repository, root, DEEPEST_SUBMODULE).map(Self)
-    }
-
-    /// Compares the index with the disk. `seen` must be of the same root: what it has opened and
-    /// [kept](DiskTree::keeping_stamps) is not looked at again.
-    pub fn look_at_files(self, seen: Option<&DiskTree>) -> WorkTreeState {
-        let Self(mut state) = self;
-        let staged = std::mem::replace(&mut state.changes, Ok(Vec::new()));
-        state.changes = staged.and_then(|staged| state.find_changes(staged, seen));
-        state
     }
 }
 
@@ -106,22 +79,47 @@ pub(super) enum Support {
     Absent,
 }
 
-/// Why git's knowledge of a checkout can't be had.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// One tracked path that is not as the commit has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// The path below the root; bytes that are not UTF-8 are shown as U+FFFD.
+    pub path: String,
+    /// What differs.
+    pub kind: ChangeKind,
+}
+
+/// How a tracked path differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum WorkTreeError {
-    /// The repository is bare.
-    #[error("the repository has no work tree")]
-    NoWorkTree,
-    /// The index can't be read.
-    #[error("git's index can't be read: {0}")]
-    Index(String),
-    /// The commit that is checked out can't be read.
-    #[error(transparent)]
-    Head(#[from] RevisionError),
-    /// A file or an object can't be read.
-    #[error(transparent)]
-    Tree(#[from] TreeError),
+pub enum ChangeKind {
+    /// The index differs from the commit.
+    Staged,
+    /// A merge left the path in conflict.
+    Conflicted,
+    /// The file is gone.
+    Deleted,
+    /// The content differs from the index.
+    Modified,
+    /// It is another kind of thing, or may be executed where it could not, or the reverse.
+    Retyped,
+    /// A submodule's checkout is at another commit.
+    Submodule,
+}
+
+impl Change {
+    /// A change at a path from the top level.
+    pub(super) fn new(state: &WorkTreeState, path: &BStr, kind: ChangeKind) -> Self {
+        let root = state.root.as_tree_str();
+        let below = path
+            .strip_prefix(root.as_bytes())
+            .map_or(path.as_bytes(), |rest| {
+                rest.strip_prefix(b"/").unwrap_or(rest)
+            });
+        Self {
+            path: below.to_str_lossy().into_owned(),
+            kind,
+        }
+    }
 }
 
 /// What the index says of a file.
@@ -154,19 +152,10 @@ impl StagedFile<'_> {
 }
 
 impl WorkTreeState {
-    /// Reads the index, and that of every submodule that is checked out below the root, and compares it
-    /// with the commit and the disk.
-    ///
-    /// # Errors
-    /// When there is no work tree, or HEAD or an index can't be read.
-    pub fn read(repository: &Repository, root: &RepoPath) -> Result<Self, WorkTreeError> {
-        Ok(StagedState::read(repository, root)?.look_at_files(None))
-    }
-
-    fn read_nested(
+    /// Reads the index, and neither the submodules nor what differs from anything.
+    pub(super) fn of_index(
         repository: &Repository,
         root: &RepoPath,
-        depth: usize,
     ) -> Result<Self, WorkTreeError> {
         let top_level = repository
             .top_level()
@@ -208,8 +197,6 @@ impl WorkTreeState {
             submodules: Vec::new(),
         };
         state.read_sparse_directories()?;
-        state.read_submodules(depth)?;
-        state.changes = staged::changes(&state);
         Ok(state)
     }
 
@@ -264,54 +251,6 @@ impl WorkTreeState {
             Ok(changes) => Ok(changes),
             Err(error) => Err(error.clone()),
         }
-    }
-
-    /// The tracked paths below the root that differ between a commit and the disk, sorted; the commit's tree must have the
-    /// same root. What a merge base has and HEAD has not counts, as does what is staged or edited.
-    ///
-    /// # Errors
-    /// When a tree object can't be read.
-    pub fn changed_paths_since(&self, tree: &GitTree) -> Result<Vec<String>, WorkTreeError> {
-        let staged = staged::changes_since(self, Some(tree.root_id()?))?;
-        let on_disk = self.changes()?.iter().cloned();
-        let mut paths: Vec<String> = staged
-            .into_iter()
-            .chain(on_disk)
-            .map(|change| change.path)
-            .collect();
-        paths.sort_unstable();
-        paths.dedup();
-        Ok(paths)
-    }
-
-    /// Looks again at files of the root that may have been edited since this was read, the index not. Nothing where only
-    /// reading everything again can tell, as with submodules and conflicts; this state is then of no use any more.
-    pub fn look_again(&mut self, paths: &[RepoPath]) -> Option<()> {
-        let mut entries = Vec::new();
-        for path in paths {
-            if self.submodule_of(path).is_some() {
-                return None;
-            }
-            let from_top = below(&self.root, path);
-            let Some(entry) = self.index.entry_by_path(BStr::new(from_top.as_tree_str())) else {
-                continue;
-            };
-            if entry.stage() != Stage::Unconflicted || entry.mode == Mode::COMMIT {
-                return None;
-            }
-            entries.push(entry);
-        }
-        let found = status::changes_of(self, &entries, None).ok()?;
-        let mut changes = std::mem::replace(&mut self.changes, Ok(Vec::new())).ok()?;
-        let again: BTreeSet<&str> = paths.iter().map(RepoPath::as_tree_str).collect();
-        changes.retain(|change| {
-            change.kind == ChangeKind::Staged || !again.contains(change.path.as_str())
-        });
-        changes.extend(found);
-        changes.sort_unstable();
-        changes.dedup();
-        self.changes = Ok(changes);
-        Some(())
     }
 
     /// The root as it stands on disk.
@@ -369,25 +308,6 @@ impl WorkTreeState {
     /// The commit that is checked out; nothing before the first commit.
     pub fn head(&self) -> Option<CommitId> {
         self.head
-    }
-
-    /// Adds what differs on disk to what is staged.
-    fn find_changes(
-        &self,
-        mut changes: Vec<Change>,
-        seen: Option<&DiskTree>,
-    ) -> Result<Vec<Change>, WorkTreeError> {
-        changes.extend(status::changes(self, seen)?);
-        for (directory, submodule) in &self.submodules {
-            let Some(submodule) = submodule else { continue };
-            changes.extend(submodule.changes()?.iter().map(|change| Change {
-                path: format!("{directory}/{}", change.path),
-                kind: change.kind,
-            }));
-        }
-        changes.sort_unstable();
-        changes.dedup();
-        Ok(changes)
     }
 
     /// What a checkout does to these files' content, after the work tree's `.gitattributes`,
@@ -576,40 +496,6 @@ impl WorkTreeState {
         }
         Ok(())
     }
-
-    fn read_submodules(&mut self, depth: usize) -> Result<(), WorkTreeError> {
-        let mut directories: Vec<RepoPath> = self
-            .entries()
-            .filter(|entry| entry.mode == Mode::COMMIT)
-            .filter_map(|entry| self.path_from_root(entry.path(&self.index)))
-            .collect();
-        directories.sort_unstable();
-        directories.dedup();
-        for directory in directories {
-            let from_top = below(&self.root, &directory);
-            let on_disk = self.top_level.join(from_top.as_tree_str());
-            let state = match depth.checked_sub(1) {
-                Some(depth) => match open_submodule(&on_disk) {
-                    Some(submodule) => {
-                        let staged = Self::read_nested(&submodule, &RepoPath::root(), depth)?;
-                        Some(StagedState(staged).look_at_files(None))
-                    }
-                    None => None,
-                },
-                None => None,
-            };
-            self.submodules.push((directory, state));
-        }
-        Ok(())
-    }
-}
-
-/// The repository whose checkout is in this directory, and in no other.
-fn open_submodule(directory: &Utf8Path) -> Option<Repository> {
-    std::fs::symlink_metadata(directory.join(".git")).ok()?;
-    let repository = Repository::open(directory).ok()?;
-    let top_level = repository.top_level()?.canonicalize_utf8().ok()?;
-    (top_level == directory.canonicalize_utf8().ok()?).then_some(repository)
 }
 
 impl Settings {
