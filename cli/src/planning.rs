@@ -19,12 +19,12 @@ use rebake_planner::{
     discover::service_name::ServiceName,
     path::RepoPath,
     plan::{
-        BaselineImage, ContentMemory, Plan, PlanOptions, PlannedImage, inspect_commit,
-        inspect_work_tree, plan,
+        BaselineImage, ContentMemory, FoundationsKept, Plan, PlanError, PlanOptions, PlannedImage,
+        PlannedTree, inspect_commit, inspect_work_tree, plan, plan_by_difference,
     },
     target::Cgo,
     tree::{
-        SourceTree, TreeErrorKind,
+        ContentIdentity, SourceTree, TreeErrorKind,
         disk::DiskTree,
         git::{CommitId, GitError, GitTree, Repository, RepositoryError, WorkTreeState},
         view::TreeView,
@@ -212,6 +212,10 @@ pub(crate) fn plan_and_compare(
         // No other tree will be planned.
         (None, _) => options.memory = ContentMemory::forgetful(),
     }
+    if let Comparison::CommonAncestor(_) | Comparison::Commit(_) = comparison {
+        // The commit is planned by what differs, where that is little.
+        options.foundations = FoundationsKept::Yes;
+    }
     let name = name_of(&root.directory);
     let base = match comparison {
         Comparison::CommonAncestor(revision) => Some(revision),
@@ -233,24 +237,7 @@ pub(crate) fn plan_and_compare(
             Current::of_commit(repository, revision, &root.directory, &options)?
         }
         (_, repository) if cache.is_some() => {
-            // With most contents known the two sides have nothing to learn from each other, and are planned at once.
-            let early = match (&repository, base) {
-                (Ok(Some(repository)), Some(revision)) if options.memory.has_saved() => {
-                    Some((repository.clone(), revision))
-                }
-                _ => None,
-            };
-            let directory = &root.directory;
-            let (current, early) = rayon::join(
-                || Current::of_tracked_files(repository, directory, &options),
-                || {
-                    let (repository, revision) = early?;
-                    plan_base(&repository, revision, directory, &options)
-                },
-            );
-            let mut current = current?;
-            current.base = early;
-            current
+            Current::of_tracked_files(repository, &root.directory, &options)?
         }
         (_, repository) => Current::of_directory(repository, &root.directory, &options)?,
     };
@@ -386,26 +373,10 @@ struct Current {
     changed: Vec<String>,
     /// The plan of the baseline.
     before: Option<Plan>,
-    /// The plan of a merge base, where it was made beside this one.
-    base: Option<(CommitId, Plan)>,
+    /// The plan before anything was added to it, with what it rests on, where that was to be kept.
+    uncompared: Option<Plan>,
     /// The commit with which it was compared, and the images that it had.
     compared: Option<(GitTree, Vec<BaselineImage>)>,
-}
-
-/// Plans the commit with which HEAD is to be compared. Nothing where anything is in the way: whoever compares finds out
-/// what.
-fn plan_base(
-    repository: &Repository,
-    revision: &str,
-    directory: &Utf8Path,
-    options: &PlanOptions,
-) -> Option<(CommitId, Plan)> {
-    let asked = repository.resolve(revision).ok()?;
-    let base = repository
-        .merge_base(asked, repository.head().ok()??)
-        .ok()?;
-    let tree = repository.tree_at(base, directory).ok()?;
-    Some((base, plan(&tree, options).ok()?))
 }
 
 /// What git knows of a side.
@@ -426,7 +397,9 @@ impl Current {
         let commit = repository.resolve(revision).map_err(GitError::from)?;
         let source = repository.tree_at(commit, directory)?;
         let mut planned = plan(&source, options)?;
+        let uncompared = set_aside(&planned, options);
         inspect_commit(&source, &mut planned);
+        planned.forget_foundations();
         Ok(Self {
             plan: planned,
             root: Root {
@@ -437,7 +410,7 @@ impl Current {
             side: Side::Commit(repository, source),
             changed: Vec::new(),
             before: None,
-            base: None,
+            uncompared,
             compared: None,
         })
     }
@@ -464,7 +437,7 @@ impl Current {
         let state = staged.map(|known| {
             known.map(|(repository, staged)| (repository, staged.look_at_files(Some(&source))))
         });
-        Ok(Self::of_state(planned?, state))
+        Ok(Self::of_state(planned?, state, options))
     }
 
     /// Plans a directory in which git vouches for files, so that what is known of them need not be read again.
@@ -486,7 +459,7 @@ impl Current {
             let planned =
                 state.with_tracked_files(&source, &|name| memory.saved_length(name), |files| {
                     let planned = plan(files, options);
-                    memory.identify(&|path| files.settled_identity(path));
+                    memory.identify(|paths| files.settled_identities(paths));
                     planned
                 });
             planned.ok()
@@ -496,17 +469,20 @@ impl Current {
             None => plan(&source, options),
         };
         let state = state.map(|state| Some((repository, state)));
-        Ok(Self::of_state(planned?, state))
+        Ok(Self::of_state(planned?, state, options))
     }
 
     /// Adds what git knows to a plan of a directory.
     fn of_state(
         mut planned: Plan,
         state: Result<Option<(Repository, WorkTreeState)>, GitError>,
+        options: &PlanOptions,
     ) -> Self {
+        let uncompared = set_aside(&planned, options);
         let (root, side) = match state {
             Ok(Some((repository, state))) => {
                 inspect_work_tree(&state, &mut planned);
+                planned.forget_foundations();
                 let root = Root {
                     vcs: VersionControl::Git,
                     commit: state.head().map(|head| head.to_string()),
@@ -531,7 +507,7 @@ impl Current {
             side,
             changed: Vec::new(),
             before: None,
-            base: None,
+            uncompared,
             compared: None,
         }
     }
@@ -588,24 +564,6 @@ impl Current {
             }
             Err(error) => return Err(error.to_string()),
         };
-        if let Side::WorkTree(_, state) = &self.side {
-            // What stands on disk as it is committed, and stood so when it was read, need not be read from git's objects
-            // again. Where that can't be told, it is.
-            if let Ok(disk) = DiskTree::open(directory) {
-                let _ = state.with_tracked_files(&disk, &|_| None, |files| {
-                    options
-                        .memory
-                        .identify(&|path| files.settled_identity(path));
-                });
-            }
-        }
-        let before = match self.base.take() {
-            Some((commit, before)) if commit == base => before,
-            _ => plan(&tree, options)
-                .map_err(|error| format!("the commit {base} can't be planned: {error}"))?,
-        };
-        let images: Vec<BaselineImage> = before.images.iter().map(BaselineImage::from).collect();
-        self.plan.compare_with(&images);
         let changed = match &self.side {
             Side::Commit(_, current) => tree
                 .changed_paths(current)
@@ -615,12 +573,66 @@ impl Current {
                 .map_err(|error| error.to_string())?,
             Side::Unknown(_) => Vec::new(),
         };
+        let before = self
+            .plan_by_difference(&tree, &changed, options)
+            .unwrap_or_else(|| self.plan_base(&tree, directory, options))
+            .map_err(|error| format!("the commit {base} can't be planned: {error}"))?;
+        let images: Vec<BaselineImage> = before.images.iter().map(BaselineImage::from).collect();
+        self.plan.compare_with(&images);
         self.plan.note_changes(&changed, &images);
         self.changed = changed;
         self.before = Some(before);
         self.compared = Some((tree, images));
         Ok(base)
     }
+
+    /// The plan of a commit from this one, where they differ in little.
+    fn plan_by_difference(
+        &mut self,
+        commit: &GitTree,
+        changed: &[String],
+        options: &PlanOptions,
+    ) -> Option<Result<Plan, PlanError>> {
+        let plan = self.uncompared.take()?;
+        let known_length = |name: &ContentIdentity| options.memory.saved_length(name);
+        let planned = match &self.side {
+            Side::Commit(..) => PlannedTree::Commit,
+            Side::WorkTree(_, state) => PlannedTree::WorkTree {
+                state,
+                known_length: &known_length,
+            },
+            Side::Unknown(_) => return None,
+        };
+        plan_by_difference(plan, &planned, commit, changed, options)
+    }
+
+    /// The plan of a commit, made anew from its objects.
+    fn plan_base(
+        &self,
+        commit: &GitTree,
+        directory: &Utf8Path,
+        options: &PlanOptions,
+    ) -> Result<Plan, PlanError> {
+        if let Side::WorkTree(_, state) = &self.side {
+            // What stands on disk as it is committed, and stood so when it was read, need not be read from git's objects
+            // again. Where that can't be told, it is.
+            if let Ok(disk) = DiskTree::open(directory) {
+                let _ = state.with_tracked_files(&disk, &|_| None, |files| {
+                    options
+                        .memory
+                        .identify(|paths| files.settled_identities(paths));
+                });
+            }
+        }
+        let mut options = options.clone();
+        options.foundations = FoundationsKept::No;
+        plan(commit, &options)
+    }
+}
+
+/// The plan as it is, where another tree is to be planned by what differs from it.
+fn set_aside(planned: &Plan, options: &PlanOptions) -> Option<Plan> {
+    (options.foundations == FoundationsKept::Yes).then(|| planned.clone())
 }
 
 /// A finding about the repository as a whole.

@@ -1,6 +1,6 @@
 //! A map that many threads fill at once.
 //!
-//! In: keys and a way to work out their value. Out: the value, worked out at most once a thread.
+//! In: keys and a way to work out their value. Out: the value, worked out at most once a thread, or known from the beginning.
 //! It must never decide an order: whoever lists its content sorts.
 
 use std::{
@@ -19,6 +19,8 @@ const SHARDS: usize = 64;
 pub(crate) struct ConcurrentMap<Key, Value> {
     hasher: RandomState,
     shards: Vec<RwLock<HashMap<Key, Value, RandomState>>>,
+    /// What it began with, which needs no lock.
+    known: foldhash::HashMap<Key, Value>,
 }
 
 impl<Key: Hash + Eq, Value: Clone> Default for ConcurrentMap<Key, Value> {
@@ -32,6 +34,15 @@ impl<Key: Hash + Eq, Value: Clone> ConcurrentMap<Key, Value> {
         Self {
             hasher: RandomState::default(),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            known: foldhash::HashMap::default(),
+        }
+    }
+
+    /// A map that begins with these.
+    pub(crate) fn beginning_with(known: foldhash::HashMap<Key, Value>) -> Self {
+        Self {
+            known,
+            ..Self::new()
         }
     }
 
@@ -49,6 +60,9 @@ impl<Key: Hash + Eq, Value: Clone> ConcurrentMap<Key, Value> {
     where
         Key: Borrow<Query>,
     {
+        if let Some(value) = self.known.get(key) {
+            return Some(value.clone());
+        }
         self.shard(key)
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -79,21 +93,23 @@ impl<Key: Hash + Eq, Value: Clone> ConcurrentMap<Key, Value> {
 
     /// All entries, in one map.
     pub(crate) fn into_map(self) -> foldhash::HashMap<Key, Value> {
-        let shards = self.shards.into_iter();
-        shards
-            .flat_map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner))
-            .collect()
+        let mut all = self.known;
+        for shard in self.shards {
+            all.extend(shard.into_inner().unwrap_or_else(PoisonError::into_inner));
+        }
+        all
     }
 
     /// Shows every entry, in no order.
     pub(crate) fn for_each(&self, mut show: impl FnMut(&Key, &Value)) {
+        self.known.iter().for_each(|(key, value)| show(key, value));
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             shard.iter().for_each(|(key, value)| show(key, value));
         }
     }
 
-    /// Whether this is the first to name the key.
+    /// Whether this is the first to name the key. Only for maps that began empty.
     pub(crate) fn claim(&self, key: Key) -> bool
     where
         Value: Default,

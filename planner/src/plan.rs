@@ -5,6 +5,8 @@
 
 mod build_lists;
 mod builds;
+#[cfg(feature = "git")]
+mod by_difference;
 mod choices;
 mod comparison;
 mod context;
@@ -33,10 +35,14 @@ use crate::{
     hash::{ImageKeys, ServiceTag},
     inputs::ImageInputs,
     path::RepoPath,
-    sources::{RememberedTexts, Sources, SourcesParts},
+    sources::{KnownAnswers, RememberedTexts, Sources, SourcesParts},
     target::{BuildTag, Cgo, Platform},
     tree::{SourceTree, TreeError, TreeErrorKind},
 };
+#[cfg(feature = "git")]
+pub use by_difference::{PlannedTree, plan_by_difference};
+#[cfg(all(test, unix, feature = "git"))]
+pub(crate) use by_difference::{Way, plan_in_a_way};
 pub use comparison::BaselineImage;
 pub use context::{ContextEntry, ContextError, ServiceContext};
 pub use difference::{Difference, ImageChange, diff};
@@ -50,6 +56,7 @@ pub use standing::{Outside, Standing};
 use build_lists::{BuildLists, survey_all};
 use builds::Origin;
 use choices::Choices;
+use foldhash::HashMap;
 use images::{plan_images, tag_services};
 use problems::Findings;
 use std::{
@@ -192,8 +199,18 @@ pub struct PlannedPackage {
 /// When the options or `rebake.toml` are wrong, or the root can't be read. Anything else leaves a plan, with
 /// diagnostics and without keys where something is in doubt.
 pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanError> {
-    let tree = RememberedTexts::new(tree, options.memory.clone());
-    let sources = Sources::new(&tree, options.memory.clone());
+    plan_knowing(tree, options, KnownAnswers::default(), HashMap::default())
+}
+
+/// Plans every service of a tree of which some answers are known.
+fn plan_knowing(
+    tree: &dyn SourceTree,
+    options: &PlanOptions,
+    known: KnownAnswers,
+    texts: HashMap<RepoPath, Arc<[u8]>>,
+) -> Result<Plan, PlanError> {
+    let tree = RememberedTexts::new(tree, options.memory.clone(), texts);
+    let sources = Sources::new(&tree, options.memory.clone(), known);
     sources
         .view()
         .directory(&RepoPath::root())
@@ -287,11 +304,18 @@ fn note_linked_manifests(sources: &Sources<'_>, images: &[PlannedImage]) {
 }
 
 impl Plan {
-    /// What this plan rests on, where the options asked for it; once.
+    /// What this plan rests on, where the options asked for it; once. A copy, where a copy of this plan has it, too.
     pub fn take_foundations(&mut self) -> Option<Foundations> {
         match &mut self.grounds {
             Grounds::Asked(_) => None,
-            Grounds::Kept(foundations) => Arc::try_unwrap(foundations.take()?).ok(),
+            Grounds::Kept(foundations) => Some(Arc::unwrap_or_clone(foundations.take()?)),
+        }
+    }
+
+    /// Leaves what this plan rests on to its copies.
+    pub fn forget_foundations(&mut self) {
+        if let Grounds::Kept(foundations) = &mut self.grounds {
+            *foundations = None;
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
         view::{Directory, LinkHop, Listings, TreeView},
     },
 };
+use foldhash::HashMap;
 use rayon::prelude::*;
 use saved::{Facts, SavedContents};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ use std::{
     thread::LocalKey,
 };
 
-pub(crate) use texts::RememberedTexts;
+pub(crate) use texts::{Asked, RememberedTexts};
 
 /// As much of a test file as nearly always holds its package clause and imports.
 const TEST_FILE_PREFIX: usize = 4 * 1024;
@@ -144,11 +145,6 @@ impl ContentMemory {
         }))
     }
 
-    /// Whether it began with anything that an earlier process saved.
-    pub fn has_saved(&self) -> bool {
-        self.0.saved.is_some()
-    }
-
     /// The bytes to save: everything with a name that is remembered, within a few dozen megabytes. Nothing where that is no
     /// more than was saved before. `length_of` yields the length of a content; what it doesn't know is left out.
     pub fn to_save(
@@ -243,15 +239,18 @@ impl ContentMemory {
         self.known(name, |name| self.0.scanned.get(&self.0.digests.get(name)?))
     }
 
-    /// Gives names to what the last plan read from a directory. `name_of` yields, for a path without links,
-    /// the name under which another tree has the very same content, and nothing where it can't vouch for that.
-    pub fn identify(&self, name_of: &(dyn Fn(&RepoPath) -> Option<ContentIdentity> + Sync)) {
-        let unnamed = std::mem::take(&mut *lock(&self.0.unnamed));
-        unnamed.into_par_iter().for_each(|(path, learned)| {
-            if let Some(name) = name_of(&path) {
+    /// Gives names to what the last plan read from a directory. `names_of` yields, for paths without links, the names
+    /// under which another tree has the very same contents, and nothing where it can't vouch for that.
+    pub fn identify(&self, names_of: impl FnOnce(&[&RepoPath]) -> Vec<Option<ContentIdentity>>) {
+        let mut unnamed = std::mem::take(&mut *lock(&self.0.unnamed));
+        unnamed.par_sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        let paths: Vec<&RepoPath> = unnamed.iter().map(|(path, _)| path).collect();
+        let names = names_of(&paths);
+        for (name, (_, learned)) in names.into_iter().zip(unnamed) {
+            if let Some(name) = name {
                 self.keep(name, learned);
             }
-        });
+        }
     }
 
     fn forgets(&self) -> bool {
@@ -316,6 +315,17 @@ pub(crate) struct Sources<'tree> {
     memory: ContentMemory,
 }
 
+/// Answers that are known before a tree is asked.
+#[derive(Default)]
+pub(crate) struct KnownAnswers {
+    /// By their path without links.
+    pub(crate) listings: HashMap<RepoPath, Arc<Directory>>,
+    pub(crate) go_files: HashMap<RepoPath, Result<GoSource, TreeError>>,
+    pub(crate) test_files: HashMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
+    pub(crate) other_files: HashMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
+    pub(crate) digests: HashMap<RepoPath, Result<ContentDigest, TreeError>>,
+}
+
 /// Everything that was asked of a tree, with the answers.
 pub(crate) struct SourcesParts {
     pub(crate) listings: Listings,
@@ -325,14 +335,15 @@ pub(crate) struct SourcesParts {
     pub(crate) digests: ConcurrentMap<RepoPath, Result<ContentDigest, TreeError>>,
     /// The files that were read by another path than their own.
     pub(crate) behind: ConcurrentMap<RepoPath, ()>,
-    /// The paths of which anything else was asked.
-    pub(crate) others: Vec<RepoPath>,
+    /// The paths of which anything else was asked, with what was read as a text.
+    pub(crate) others: Vec<Asked>,
 }
 
 impl SourcesParts {
     /// The files that were read, and what else was asked for by its path.
     pub(crate) fn files(&self) -> BTreeSet<RepoPath> {
-        let mut files: BTreeSet<RepoPath> = self.others.iter().cloned().collect();
+        let others = self.others.iter();
+        let mut files: BTreeSet<RepoPath> = others.map(|(path, _)| path.clone()).collect();
         let mut add = |path: &RepoPath| files.extend([path.clone()]);
         self.go_files.for_each(|path, _| add(path));
         self.test_files.for_each(|path, _| add(path));
@@ -361,13 +372,17 @@ pub(crate) struct OtherSource {
 }
 
 impl<'tree> Sources<'tree> {
-    pub(crate) fn new(tree: &'tree dyn SourceTree, memory: ContentMemory) -> Self {
+    pub(crate) fn new(
+        tree: &'tree dyn SourceTree,
+        memory: ContentMemory,
+        known: KnownAnswers,
+    ) -> Self {
         Self {
-            view: TreeView::new(tree),
-            go_files: ConcurrentMap::new(),
-            test_files: ConcurrentMap::new(),
-            other_files: ConcurrentMap::new(),
-            digests: ConcurrentMap::new(),
+            view: TreeView::knowing(tree, known.listings),
+            go_files: ConcurrentMap::beginning_with(known.go_files),
+            test_files: ConcurrentMap::beginning_with(known.test_files),
+            other_files: ConcurrentMap::beginning_with(known.other_files),
+            digests: ConcurrentMap::beginning_with(known.digests),
             linked: ConcurrentMap::new(),
             behind: ConcurrentMap::new(),
             memory,
@@ -375,7 +390,7 @@ impl<'tree> Sources<'tree> {
     }
 
     /// What was asked through this, and `others` in another way.
-    pub(crate) fn into_parts(self, others: Vec<RepoPath>) -> SourcesParts {
+    pub(crate) fn into_parts(self, others: Vec<Asked>) -> SourcesParts {
         SourcesParts {
             listings: self.view.into_listings(),
             go_files: self.go_files,

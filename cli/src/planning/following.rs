@@ -15,7 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rebake_planner::{
     config::FILE_NAME,
     path::RepoPath,
-    plan::{BaselineImage, Followed, Foundations, FoundationsKept, findings_stay},
+    plan::{BaselineImage, Followed, Foundations, FoundationsKept, Plan, findings_stay},
     tree::{
         disk::DiskTree,
         git::{CommitId, GitTree, Repository, RepositoryStamp},
@@ -140,11 +140,15 @@ impl<'a> Following<'a> {
         options.foundations = FoundationsKept::Yes;
         let current = Current::of_directory(root.repository, &directory, &options);
         self.files_read = Some(match &current {
-            Ok(current) => current.plan.files_read(),
+            Ok(current) => current
+                .uncompared
+                .as_ref()
+                .map_or_else(configuration, Plan::files_read),
             Err(_) => configuration(),
         });
         let mut current = current?;
-        let foundations = current.plan.take_foundations();
+        let mut uncompared = current.uncompared.clone();
+        let foundations = uncompared.as_mut().and_then(Plan::take_foundations);
         options.foundations = FoundationsKept::No;
         let uncompared = current.plan.clone();
         let comparison = Comparison::from(self.baseline);

@@ -48,16 +48,18 @@ use std::{collections::BTreeSet, sync::Arc};
 /// assert_eq!(foundations.follow(&mut followed, &edited, &changed), Followed::Lost);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Foundations {
     /// The directories that were listed, by their path without links.
-    listings: HashMap<RepoPath, Arc<Directory>>,
-    go_files: HashMap<RepoPath, Result<GoSource, TreeError>>,
-    test_files: HashMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
-    other_files: HashMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
-    digests: HashMap<RepoPath, Result<ContentDigest, TreeError>>,
+    pub(super) listings: HashMap<RepoPath, Arc<Directory>>,
+    pub(super) go_files: HashMap<RepoPath, Result<GoSource, TreeError>>,
+    pub(super) test_files: HashMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
+    pub(super) other_files: HashMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
+    pub(super) digests: HashMap<RepoPath, Result<ContentDigest, TreeError>>,
     /// What was asked in any other way: manifests, modes, links, files behind links, directories that can't be listed.
-    others: HashSet<RepoPath>,
+    pub(super) others: HashSet<RepoPath>,
+    /// Those of the others that were read as texts, such as manifests, as far as they are remembered.
+    pub(super) texts: HashMap<RepoPath, Arc<[u8]>>,
 }
 
 /// Whether a plan keeps what it rests on.
@@ -84,7 +86,14 @@ struct Lost;
 
 impl Foundations {
     pub(super) fn of(parts: SourcesParts) -> Self {
-        let mut others: HashSet<RepoPath> = parts.others.into_iter().collect();
+        let mut others = HashSet::default();
+        let mut texts = HashMap::new();
+        for (path, text) in parts.others {
+            if let Some(text) = text {
+                texts.insert(path.clone(), text);
+            }
+            others.insert(path);
+        }
         others.extend(parts.behind.into_map().into_keys());
         let mut listings = HashMap::new();
         for (path, listed) in parts.listings.into_all() {
@@ -104,6 +113,7 @@ impl Foundations {
             other_files: parts.other_files.into_map(),
             digests: parts.digests.into_map(),
             others,
+            texts,
         }
     }
 
@@ -121,8 +131,8 @@ impl Foundations {
     }
 
     /// Brings a plan up to date. `changed` must hold every path in the tree that may have changed since the plan was made
-    /// or last followed: of files, of links, and of directories that came, went or may be read no more. A path above them
-    /// is not enough. The plan is that with which these foundations were made, without a baseline.
+    /// or last followed: of files, of links, and of directories that came or went empty, or may be read no more. A path
+    /// above them is not enough. The plan is that with which these foundations were made, without a baseline.
     ///
     /// What others have found about the plan's inputs, such as git, is theirs to bring up to date.
     pub fn follow(
@@ -157,17 +167,20 @@ impl Foundations {
         if self.others.contains(path) || self.others.contains(&parent) {
             return Err(Lost);
         }
-        // A directory that nobody asked for holds nothing that matters; that it came or went is its parent's matter. By
-        // way of a link it may be one that was asked for by its own path.
-        let Some(directory) = self.listings.get(&parent) else {
-            return if may_be_behind_a_link(tree, &parent) {
-                Err(Lost)
-            } else {
-                Ok(())
-            };
-        };
-        if listed.insert(parent.clone()) {
+        // A directory that nobody asked for holds nothing that matters, but it may have come or gone with this path. By way
+        // of a link it may be one that was asked for by its own path.
+        let is_asked_for = self.listings.contains_key(&parent);
+        if !is_asked_for && may_be_behind_a_link(tree, &parent) {
+            return Err(Lost);
+        }
+        let nearest = std::iter::successors(Some(parent), RepoPath::parent)
+            .find_map(|above| Some((self.listings.get(&above)?, above)));
+        let (directory, above) = nearest.ok_or(Lost)?;
+        if listed.insert(above) {
             has_same_names(tree, directory)?;
+        }
+        if !is_asked_for {
+            return Ok(());
         }
         let Some(entry) = path.file_name().and_then(|name| directory.entry(name)) else {
             // It came and went meanwhile.

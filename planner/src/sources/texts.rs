@@ -8,6 +8,7 @@ use crate::{
     path::RepoPath,
     tree::{ContentDigest, ContentIdentity, FileMode, Listing, ReadLimit, SourceTree, TreeError},
 };
+use foldhash::HashMap;
 use std::sync::{Arc, Mutex};
 
 /// Texts up to this length are remembered.
@@ -17,28 +18,43 @@ const LONGEST_TEXT: usize = 1024 * 1024;
 pub(crate) struct RememberedTexts<'tree> {
     tree: &'tree dyn SourceTree,
     memory: ContentMemory,
-    /// The paths of what was read as a text, of links, and of files whose mode was asked.
-    asked: Mutex<Vec<RepoPath>>,
+    /// Texts that are known by their path.
+    known: HashMap<RepoPath, Arc<[u8]>>,
+    asked: Mutex<Vec<Asked>>,
 }
 
+/// A path of which a text, a link or a mode was asked, and the text where it is remembered.
+pub(crate) type Asked = (RepoPath, Option<Arc<[u8]>>);
+
 impl<'tree> RememberedTexts<'tree> {
-    pub(crate) fn new(tree: &'tree dyn SourceTree, memory: ContentMemory) -> Self {
+    pub(crate) fn new(
+        tree: &'tree dyn SourceTree,
+        memory: ContentMemory,
+        known: HashMap<RepoPath, Arc<[u8]>>,
+    ) -> Self {
         // What an earlier plan read from a directory may stand there no more, so its paths name nothing now.
         lock(&memory.0.unnamed).clear();
         Self {
             tree,
             memory,
+            known,
             asked: Mutex::default(),
         }
     }
 
-    /// The paths of what was read as a text, of links, and of files whose mode was asked.
-    pub(crate) fn take_asked(&self) -> Vec<RepoPath> {
+    /// What was asked in these ways.
+    pub(crate) fn take_asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *lock(&self.asked))
     }
 
-    fn note(&self, path: &RepoPath) {
-        lock(&self.asked).push(path.clone());
+    fn note(&self, path: &RepoPath, text: Option<Arc<[u8]>>) {
+        lock(&self.asked).push((path.clone(), text));
+    }
+
+    /// The text of a file that is remembered, by its path or by its name.
+    fn text(&self, file: &RepoPath) -> Option<Arc<[u8]>> {
+        let by_path = self.known.get(file).cloned();
+        by_path.or_else(|| self.memory.text(self.tree.content_identity(file).as_ref()))
     }
 }
 
@@ -48,23 +64,31 @@ impl SourceTree for RememberedTexts<'_> {
     }
 
     fn read(&self, file: &RepoPath, limit: ReadLimit) -> Result<Vec<u8>, TreeError> {
-        self.note(file);
         let most = match limit {
             ReadLimit::Whole => usize::MAX,
             ReadLimit::Bytes(most) => most,
         };
-        let known = self.memory.text(self.tree.content_identity(file).as_ref());
-        if let Some(text) = known.filter(|text| text.len() < most) {
-            return Ok(text.to_vec());
+        if let Some(text) = self.text(file).filter(|text| text.len() < most) {
+            let content = text.to_vec();
+            self.note(file, Some(text));
+            return Ok(content);
         }
-        let content = self.tree.read(file, limit)?;
+        let read = self.tree.read(file, limit);
         // What is shorter than the limit is the whole.
-        if content.len() < most && content.len() <= LONGEST_TEXT && !self.memory.forgets() {
-            let text = Learned::Text(Arc::from(content.as_slice()));
+        let is_remembered = |content: &&Vec<u8>| {
+            content.len() < most && content.len() <= LONGEST_TEXT && !self.memory.forgets()
+        };
+        let text: Option<Arc<[u8]>> = read
+            .as_ref()
+            .ok()
+            .filter(is_remembered)
+            .map(|content| Arc::from(content.as_slice()));
+        self.note(file, text.clone());
+        if let Some(text) = text {
             let name = self.tree.lasting_identity(file);
-            self.memory.learn(file, name, text);
+            self.memory.learn(file, name, Learned::Text(text));
         }
-        Ok(content)
+        read
     }
 
     fn read_into(
@@ -89,12 +113,12 @@ impl SourceTree for RememberedTexts<'_> {
     }
 
     fn read_link(&self, link: &RepoPath) -> Result<String, TreeError> {
-        self.note(link);
+        self.note(link, None);
         self.tree.read_link(link)
     }
 
     fn mode(&self, file: &RepoPath) -> Result<FileMode, TreeError> {
-        self.note(file);
+        self.note(file, None);
         self.tree.mode(file)
     }
 

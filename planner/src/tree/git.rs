@@ -25,6 +25,7 @@ mod staged;
 mod stamp;
 mod status;
 mod tracked_files;
+mod tracked_names;
 mod tree;
 mod work_tree;
 

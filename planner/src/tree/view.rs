@@ -119,6 +119,23 @@ impl<'t> TreeView<'t> {
         }
     }
 
+    /// A view that knows these directories already, by their path without links.
+    pub(crate) fn knowing(
+        tree: &'t dyn SourceTree,
+        listings: impl IntoIterator<Item = (RepoPath, Arc<Directory>)>,
+    ) -> Self {
+        let view = Self::new(tree);
+        for (path, directory) in listings {
+            let mut shard = view
+                .listings
+                .shard(&path)
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            shard.insert(path, Arc::new(OnceLock::from(Ok(directory))));
+        }
+        view
+    }
+
     /// The tree behind the view.
     pub fn tree(&self) -> &'t dyn SourceTree {
         self.tree

@@ -91,21 +91,39 @@ pub(super) fn changes_of(
     Ok(changes)
 }
 
-/// Whether a file stands on disk just as when git looked, so that nobody can have written it since.
-pub(super) fn is_settled(state: &WorkTreeState, entry: &gix::index::Entry) -> bool {
+/// Which of these entries stand on disk just as when git looked, so that nobody can have written them since.
+pub(super) fn are_settled(
+    state: &WorkTreeState,
+    entries: &[Option<&gix::index::Entry>],
+) -> Vec<bool> {
+    let top_level = look_up::TopLevel::open(state);
+    entries
+        .par_chunks(CHUNK)
+        .flat_map_iter(|chunk| {
+            let mut directories = Directories::new(&top_level);
+            let is_settled = |entry: &Option<&gix::index::Entry>| {
+                entry.is_some_and(|entry| is_settled(state, entry, &mut directories))
+            };
+            chunk.iter().map(is_settled).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn is_settled(
+    state: &WorkTreeState,
+    entry: &gix::index::Entry,
+    directories: &mut Directories<'_>,
+) -> bool {
     let path = entry.path(&state.index);
     let options = whole_stat(state, entry);
-    let top_level = look_up::TopLevel::open(state);
+    let stands = |found: Found| {
+        has_kind(state, entry.mode, found.kind) && entry.stat.matches(&found.stat, options)
+    };
     is_clean(path)
         && !is_racy(state, entry, options)
-        && Directories::new(&top_level)
+        && directories
             .look_up(path)
-            .is_ok_and(|found| {
-                found.is_some_and(|found| {
-                    has_kind(state, entry.mode, found.kind)
-                        && entry.stat.matches(&found.stat, options)
-                })
-            })
+            .is_ok_and(|found| found.is_some_and(stands))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +200,7 @@ fn verdict(
 }
 
 /// A path of the index below the root; nothing where it is not UTF-8.
-fn below_root<'p>(state: &WorkTreeState, path: &'p BStr) -> Option<&'p str> {
+pub(super) fn below_root<'p>(state: &WorkTreeState, path: &'p BStr) -> Option<&'p str> {
     let path = path.to_str().ok()?;
     if state.root.is_root() {
         return Some(path);

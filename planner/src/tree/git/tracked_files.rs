@@ -27,6 +27,10 @@ use crate::tree::{
 };
 use gix::bstr::BStr;
 use gix::index::entry::Mode;
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _,
+    ParallelIterator as _,
+};
 
 /// The files of a checkout. See [`WorkTreeState::with_tracked_files`].
 pub struct TrackedFiles<'s, 'a> {
@@ -76,38 +80,100 @@ impl WorkTreeState {
 impl TrackedFiles<'_, '_> {
     /// What the index says of an unchanged regular file that is tracked in this repository.
     fn entry(&self, path: &RepoPath) -> Option<&gix::index::Entry> {
-        if self.state.submodule_of(path).is_some() || !self.state.is_unchanged(path) {
-            return None;
-        }
-        let from_top = below(&self.state.root, path);
-        let entry = self
-            .state
-            .index
-            .entry_by_path(BStr::new(from_top.as_tree_str()))?;
-        matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE).then_some(entry)
+        let is_file =
+            |entry: &&gix::index::Entry| matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE);
+        unchanged_entry(self.state, path).filter(is_file)
     }
 
-    /// Whether the bytes on disk are those of the commit, as far as attributes and the repository's configuration tell.
-    fn is_as_committed(&self, path: &RepoPath) -> bool {
-        if self.state.settings.drivers == Support::Present {
-            return false;
-        }
-        let from_top = below(&self.state.root, path);
-        self.attributes
-            .filters_of(&from_top, self.state.settings.line_endings)
-            .is_ok_and(|filters| filters.is_empty())
+    /// The names under which what was read of these files may be remembered for good; to be asked after the reading.
+    /// Nothing for a file that changed since git looked, or may have without a trace.
+    pub fn settled_identities(&self, paths: &[&RepoPath]) -> Vec<Option<ContentIdentity>> {
+        let entries = settled(self.state, self.attributes, self.known_length, paths);
+        let identity = |entry: Option<&gix::index::Entry>| {
+            let entry = entry.filter(|entry| entry.mode != Mode::SYMLINK)?;
+            Some(blob_identity(&entry.id))
+        };
+        entries.into_iter().map(identity).collect()
     }
+}
 
-    /// The name under which what was read of a file may be remembered for good; to be asked after the reading. Nothing
-    /// where the file changed since git looked, or may have without a trace.
-    pub fn settled_identity(&self, path: &RepoPath) -> Option<ContentIdentity> {
-        let entry = self.entry(path)?;
-        let length = self.state.repository.objects().size(&entry.id)?;
-        let is_settled = length == u64::from(entry.stat.size)
-            && status::is_settled(self.state, entry)
-            && self.is_as_committed(path);
-        is_settled.then(|| blob_identity(&entry.id))
+impl WorkTreeState {
+    /// Which of these files and links of the root stand on disk, and stood there when they were read, as they are staged;
+    /// to be asked after the reading. `known_length` yields the length of a content where it is known already, and
+    /// `has_none` knows of directories that they hold no attribute file.
+    pub(crate) fn stand_as_staged(
+        &self,
+        known_length: &(dyn Fn(&ContentIdentity) -> Option<u64> + Sync),
+        has_none: &(dyn Fn(&RepoPath) -> bool + Sync),
+        paths: &[&RepoPath],
+    ) -> Result<Vec<bool>, WorkTreeError> {
+        self.with_attributes_where(has_none, |attributes| {
+            let entries = settled(self, attributes, known_length, paths);
+            Ok(entries.iter().map(Option::is_some).collect())
+        })
     }
+}
+
+/// What the index says of an unchanged file or link that is tracked in this repository.
+fn unchanged_entry<'s>(state: &'s WorkTreeState, path: &RepoPath) -> Option<&'s gix::index::Entry> {
+    if state.submodule_of(path).is_some() || !state.is_unchanged(path) {
+        return None;
+    }
+    let from_top = below(&state.root, path);
+    let entry = state
+        .index
+        .entry_by_path(BStr::new(from_top.as_tree_str()))?;
+    let is_leaf = matches!(
+        entry.mode,
+        Mode::FILE | Mode::FILE_EXECUTABLE | Mode::SYMLINK
+    );
+    is_leaf.then_some(entry)
+}
+
+/// Whether the bytes on disk are those of the commit, as far as attributes and the repository's configuration tell.
+fn is_as_committed(
+    state: &WorkTreeState,
+    attributes: &AttributeFiles<'_>,
+    path: &RepoPath,
+) -> bool {
+    if state.settings.drivers == Support::Present {
+        return false;
+    }
+    attributes
+        .filters_of(&below(&state.root, path), state.settings.line_endings)
+        .is_ok_and(|filters| filters.is_empty())
+}
+
+/// The entries of those files and links that stand on disk as they are staged, and stood so when git looked.
+fn settled<'s>(
+    state: &'s WorkTreeState,
+    attributes: &AttributeFiles<'_>,
+    known_length: &(dyn Fn(&ContentIdentity) -> Option<u64> + Sync),
+    paths: &[&RepoPath],
+) -> Vec<Option<&'s gix::index::Entry>> {
+    let entries: Vec<_> = paths
+        .par_iter()
+        .map(|path| unchanged_entry(state, path))
+        .collect();
+    let are_settled = status::are_settled(state, &entries);
+    let is_whole = |entry: &gix::index::Entry, path: &RepoPath| {
+        let length = || {
+            known_length(&blob_identity(&entry.id))
+                .or_else(|| state.repository.objects().size(&entry.id))
+        };
+        // A link holds its text as it is committed.
+        entry.mode == Mode::SYMLINK
+            || is_as_committed(state, attributes, path)
+                && length() == Some(u64::from(entry.stat.size))
+    };
+    entries
+        .into_par_iter()
+        .zip(are_settled)
+        .zip(paths)
+        .map(|((entry, is_settled), path)| {
+            entry.filter(|entry| is_settled && is_whole(entry, path))
+        })
+        .collect()
 }
 
 impl SourceTree for TrackedFiles<'_, '_> {
@@ -157,7 +223,9 @@ impl SourceTree for TrackedFiles<'_, '_> {
         let entry = self.entry(file)?;
         let name = blob_identity(&entry.id);
         let length = (self.known_length)(&name)?;
-        (length == u64::from(entry.stat.size) && self.is_as_committed(file)).then_some(name)
+        let is_whole = length == u64::from(entry.stat.size)
+            && is_as_committed(self.state, self.attributes, file);
+        is_whole.then_some(name)
     }
 
     fn lasting_identity(&self, _file: &RepoPath) -> Option<ContentIdentity> {

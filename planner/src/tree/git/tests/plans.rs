@@ -35,7 +35,7 @@ fn shop() -> Sandbox {
 fn identify(state: &WorkTreeState, disk: &DiskTree, options: &PlanOptions) {
     let named = state.with_tracked_files(disk, &|_| None, |files| {
         let memory = &options.memory;
-        memory.identify(&|path| files.settled_identity(path));
+        memory.identify(|paths| files.settled_identities(paths));
     });
     named.unwrap();
 }
@@ -302,7 +302,7 @@ fn a_conversion_on_checkout_is_no_reason_to_share() {
         let repository = sandbox.repository("repo");
         let state = repository.work_tree_state(&sandbox.path("repo")).unwrap();
         let is_named = state.with_tracked_files(&disk, &|_| None, |files| {
-            files.settled_identity(&path(file)).is_some()
+            files.settled_identities(&[&path(file)])[0].is_some()
         });
         (state.is_dirty(), is_named.unwrap())
     };

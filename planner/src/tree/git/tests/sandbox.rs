@@ -7,6 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 pub(super) struct Sandbox {
     directory: tempfile::TempDir,
@@ -99,7 +101,10 @@ impl Sandbox {
 
     /// Puts the times of a repository's files and of its index far apart, so that no stat data is racy.
     pub(super) fn settle(&self, repository: &str) {
-        let an_hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        // git looks at whole seconds, so no two calls may yield the same.
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let ago = Duration::from_secs(3600 + CALLS.fetch_add(1, Ordering::Relaxed) * 2);
+        let an_hour_ago = SystemTime::now() - ago;
         for file in self.git(repository, &["ls-files"]).lines() {
             if let Ok(file) = std::fs::File::open(self.path(repository).join(file)) {
                 file.set_modified(an_hour_ago).unwrap();

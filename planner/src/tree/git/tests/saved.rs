@@ -79,7 +79,7 @@ fn run_and(sandbox: &Sandbox, root: &RepoPath, saved: Vec<u8>, meanwhile: impl F
             meanwhile();
             options
                 .memory
-                .identify(&|path| files.settled_identity(path));
+                .identify(|paths| files.settled_identities(paths));
             let mut read = noting.read.into_inner().unwrap();
             read.sort();
             (planned, read)
