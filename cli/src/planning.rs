@@ -184,8 +184,8 @@ pub(crate) fn plan_tree(
     )
 }
 
-/// Plans what the arguments name, compares it, and asks the registry where one is named. The plan is never freed piece by piece: the process ends when it has
-/// been printed, and the system takes its memory back at once.
+/// Plans what the arguments name, compares it, and asks the registry where one is named. The plan is never freed piece by
+/// piece: the process ends when it has been printed, and the system takes its memory back at once.
 pub(crate) fn plan_and_compare(
     talk: Talk,
     tree: &TreeArguments,
@@ -193,8 +193,18 @@ pub(crate) fn plan_and_compare(
     comparison: &Comparison,
     registry: &RegistryArguments,
 ) -> Result<ManuallyDrop<Planned>, Failure> {
-    let started = Instant::now();
     let _progress = Progress::start("planning", talk);
+    // On a thread of the pool: from any other, each parallel step would have to be handed over to it.
+    rayon::scope(|_| plan_in_the_pool(tree, build, comparison, registry))
+}
+
+fn plan_in_the_pool(
+    tree: &TreeArguments,
+    build: &BuildArguments,
+    comparison: &Comparison,
+    registry: &RegistryArguments,
+) -> Result<ManuallyDrop<Planned>, Failure> {
+    let started = Instant::now();
     // What can be wrong with the arguments is told before the work is done.
     let recorded = match comparison {
         Comparison::Recorded(path) => read_baseline(path)?,
