@@ -81,6 +81,29 @@ pub(crate) enum Toolchain {
     Cgo,
 }
 
+/// What a builder spends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CpuTime {
+    /// By itself: it fetches, unpacks, packs and pushes.
+    pub(crate) own: Duration,
+    /// For what it runs.
+    pub(crate) steps: Duration,
+}
+
+impl CpuTime {
+    /// What was spent since then.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            own: self.own.saturating_sub(before.own),
+            steps: self.steps.saturating_sub(before.steps),
+        }
+    }
+
+    pub(crate) fn total(self) -> Duration {
+        self.own + self.steps
+    }
+}
+
 /// A running builder with its registry.
 pub(crate) struct Builder {
     // Dropped in this order: the daemon before its folder.
@@ -175,7 +198,7 @@ impl Builder {
     /// The CPU time that the builder has taken, and all that it has run: of steps too, once they have ended.
     ///
     /// Source: proc_pid_stat(5), fields 14 to 17, in hundredths of a second as every Linux counts them.
-    pub(crate) fn cpu_time(&self) -> Result<Duration, Box<dyn Error>> {
+    pub(crate) fn cpu_time(&self) -> Result<CpuTime, Box<dyn Error>> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.daemon.0.id()))?;
         let (_, fields) = stat.rsplit_once(')').ok_or("no process")?;
         let ticks = fields
@@ -183,8 +206,13 @@ impl Builder {
             .skip(11)
             .take(4)
             .map(str::parse::<u64>)
-            .sum::<Result<u64, _>>()?;
-        Ok(Duration::from_millis(10 * ticks))
+            .collect::<Result<Vec<_>, _>>()?;
+        let sum = |ticks: &[u64]| Duration::from_millis(10 * ticks.iter().sum::<u64>());
+        let (own, steps) = ticks.split_at_checked(2).ok_or("no times")?;
+        Ok(CpuTime {
+            own: sum(own),
+            steps: sum(steps),
+        })
     }
 
     /// What the registry holds.

@@ -6,6 +6,7 @@
 mod baked;
 mod beside;
 mod binaries;
+mod bundle;
 mod check;
 mod checkout;
 mod closed;
@@ -27,7 +28,7 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Task {
-    /// Build every service, and compare the binaries with those of `go build`.
+    /// Build every service, compare the binaries with those of `go build`, and run the images.
     Build(binaries::Arguments),
     /// Compare what ignore files let in with what the plan says, without BuildKit.
     Visible(visible::Arguments),

@@ -6,7 +6,7 @@
 //! ignore file, and `go build` with the same flags.
 
 use super::checkout::{Checkout, Selection, Source};
-use crate::builder::{Builder, Outcome, Record, Request, Toolchain};
+use crate::builder::{Builder, CpuTime, Outcome, Record, Request, Toolchain};
 use camino::Utf8PathBuf;
 use rebake_planner::emit::{Layout, ServiceBuild};
 use std::{
@@ -97,7 +97,7 @@ type Edited = BTreeMap<Utf8PathBuf, String>;
 
 /// What a build took.
 struct Cost {
-    cpu: Duration,
+    cpu: CpuTime,
     took: Duration,
     sent: u64,
     ran: Vec<String>,
@@ -122,9 +122,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     for (column, way) in ways.iter().enumerate() {
         let mut put = |name: String, cost: Cost| {
             println!(
-                "{}: {name}: {} s CPU, {} s, {} kB sent, ran {}",
+                "{}: {name}: {} s CPU, {} of them in steps, {} s, {} kB sent, ran {}",
                 way.name(),
-                seconds(cost.cpu),
+                seconds(cost.cpu.total()),
+                seconds(cost.cpu.steps),
                 seconds(cost.took),
                 cost.sent / 1000,
                 if cost.ran.is_empty() {
@@ -147,7 +148,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         let mut service = Service::prepare(arguments, *way)?;
         let builder = base.fresh()?;
         let cold = service.build(&builder, None)?;
-        let (digest, cold_cpu) = (cold.digest.clone(), cold.cpu);
+        let (digest, cold_cpu) = (cold.digest.clone(), cold.cpu.total());
         put("cold".to_owned(), cold);
         let (export, size) = service.export(&builder)?;
         println!(
@@ -329,7 +330,7 @@ impl Service {
         }
         let before = builder.cpu_time()?;
         let record = builder.build(&request)?.or_failure()?;
-        let cpu = builder.cpu_time()? - before;
+        let cpu = builder.cpu_time()?.since(before);
         Ok(Cost {
             cpu,
             took: record.took,
@@ -348,7 +349,7 @@ impl Service {
         let request = self.request(builder).argument("--export-cache", &export);
         let before = builder.cpu_time()?;
         builder.build(&request)?.or_failure()?;
-        let cpu = builder.cpu_time()? - before;
+        let cpu = builder.cpu_time()?.since(before).total();
         let cache = builder.pushed().digest("cache", self.way.slug())?;
         let cache = builder.pushed().document(&cache)?;
         let layers = cache["layers"]
@@ -431,7 +432,7 @@ impl Service {
                 .all(|stage| ["manifests", "resolve"].contains(&stage)),
         };
         if matches!(edit, Edit::Unrelated | Edit::Unlinked) {
-            is_well &= cost.digest == digest && cost.cpu < cold;
+            is_well &= cost.digest == digest && cost.cpu.total() < cold;
         }
         if !is_well {
             println!("{}: NOT AS PROMISED: {}", edit.name(), cost.ran.join(", "));
@@ -488,7 +489,7 @@ fn tables(ways: &[Way], rows: &[Row], exports: &[(Duration, u64)]) -> String {
         }
     };
     let cpu = exports.iter().map(|(cpu, _)| seconds(*cpu)).collect();
-    table("CPU seconds", &|cost| seconds(cost.cpu), Some(cpu));
+    table("CPU seconds", &|cost| seconds(cost.cpu.total()), Some(cpu));
     table("seconds", &|cost| seconds(cost.took), None);
     let sizes = exports
         .iter()

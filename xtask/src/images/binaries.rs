@@ -1,6 +1,9 @@
-//! Whether every service builds, and to the very bytes that `go build` makes of the whole checkout.
+//! Whether every service builds, to the very bytes that `go build` makes of the whole checkout, and runs from its image.
 
-use super::checkout::{Checkout, Selection};
+use super::{
+    bundle::{Bundle, Start},
+    checkout::{Checkout, Selection},
+};
 use crate::builder::{Builder, Record, Toolchain};
 use rebake_planner::{emit::ServiceBuild, target::Cgo};
 use std::{error::Error, fs};
@@ -19,6 +22,8 @@ pub(super) struct Arguments {
 struct Count {
     built: usize,
     identical: usize,
+    started: usize,
+    foreign: usize,
     failed: usize,
     refused: usize,
 }
@@ -58,10 +63,14 @@ pub(super) fn build_all(
         }
     }
     println!(
-        "{} built, {} of them identical to go build, {} failed, {} refused",
-        count.built, count.identical, count.failed, count.refused
+        "{} built, {} of them identical to go build, {} started from their images, {} are for other platforms, {} failed, \
+         {} refused",
+        count.built, count.identical, count.started, count.foreign, count.failed, count.refused
     );
-    Ok(count.failed == 0 && count.built == count.identical && count.built > 0)
+    Ok(count.failed == 0
+        && count.built == count.identical
+        && count.built == count.started + count.foreign
+        && count.built > 0)
 }
 
 fn build_one(
@@ -72,9 +81,8 @@ fn build_one(
     count: &mut Count,
 ) -> Result<(), Box<dyn Error>> {
     let name = build.service.as_str();
-    let output = checkout.scratch.path().join("image");
-    let built = |target| builder.build(&checkout.request(build, target).into_directory(&output));
-    let record = built("final")?;
+    let bundle = Bundle::new()?;
+    let record = builder.build(&bundle.request(checkout, build, "final"))?;
     let summary = summary(&record);
     let expected = match build.cgo {
         Cgo::Disabled => checkout.go_build(build),
@@ -93,25 +101,54 @@ fn build_one(
         }
         (Ok(_), Ok(expected)) => {
             count.built += 1;
-            let binary = fs::read(output.join("usr/local/bin").join(name))?;
+            let binary = fs::read(bundle.root().join("usr/local/bin").join(name))?;
+            let start = start(&bundle, build, count);
             if binary == expected {
                 count.identical += 1;
-                println!("  {name}: identical, {summary}");
+                println!("  {name}: identical, {start}, {summary}");
             } else {
-                println!("  {name}: DIFFERENT from go build, {summary}");
+                println!("  {name}: DIFFERENT from go build, {start}, {summary}");
             }
         }
     }
-    if output.is_dir() {
-        fs::remove_dir_all(&output)?;
-    }
     if debug {
-        built("debug")?.or_failure()?;
+        let output = checkout.scratch.path().join("debug");
+        let request = checkout.request(build, "debug").into_directory(&output);
+        builder.build(&request)?.or_failure()?;
         println!("  {name}: debug built");
         fs::remove_dir_all(&output)?;
     }
     Ok(())
 }
+
+/// Runs a service from its image for a moment, and says what became of it.
+fn start(bundle: &Bundle, build: &ServiceBuild, count: &mut Count) -> String {
+    let platform = build.listed.keys().next();
+    let is_foreign = platform.is_some_and(|platform| {
+        platform.os() != "linux" || platform.architecture() != HOST_ARCHITECTURE
+    });
+    if is_foreign {
+        count.foreign += 1;
+        return "for another platform".to_owned();
+    }
+    match bundle.start() {
+        Ok(start) => {
+            count.started += 1;
+            match start {
+                Start::Ended => "ran and ended".to_owned(),
+                Start::Stayed => "ran until it was ended".to_owned(),
+            }
+        }
+        Err(error) => format!("DOES NOT RUN ({error})"),
+    }
+}
+
+/// The machine's architecture, as Go names it.
+const HOST_ARCHITECTURE: &str = if cfg!(target_arch = "x86_64") {
+    "amd64"
+} else {
+    "arm64"
+};
 
 fn summary(record: &Record) -> String {
     format!(

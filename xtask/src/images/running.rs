@@ -5,17 +5,13 @@
 //! completes a TLS handshake with a server whose certificate only the image's own certificates vouch for. The image for
 //! debugging has a shell and a debugger, and the image for arm64 a binary for arm64.
 
-use super::checkout::{Checkout, Selection, Source};
-use crate::builder::{Builder, Request, Toolchain, run as run_command, which};
-use rebake_fixtures::Case;
-use std::{
-    error::Error,
-    fmt::Write as _,
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::Command,
+use super::{
+    bundle::Bundle,
+    checkout::{Checkout, Selection, Source},
 };
+use crate::builder::{Builder, Request, Toolchain, run as run_command};
+use rebake_fixtures::Case;
+use std::{error::Error, fmt::Write as _, fs, path::PathBuf, process::Command};
 
 const PROGRAM: &str = include_str!("running/program.txtar");
 
@@ -167,14 +163,27 @@ fn prepared(certificate: &Certificate, runtime: &str) -> Result<Checkout, Box<dy
     Ok(checkout)
 }
 
+/// An image of the only service.
+fn bundle_of_first(
+    builder: &Builder,
+    checkout: &Checkout,
+    target: &str,
+) -> Result<Bundle, Box<dyn Error>> {
+    let build = checkout.builds.first().ok_or("no build")?;
+    let bundle = Bundle::new()?;
+    builder
+        .build(&bundle.request(checkout, build, target))?
+        .or_failure()?;
+    Ok(bundle)
+}
+
 fn check_program(
     builder: &Builder,
     checkout: &Checkout,
     name: &str,
     target: &str,
 ) -> Result<usize, Box<dyn Error>> {
-    let bundle = Bundle::new(builder, checkout, target)?;
-    let said = bundle.run(None)?;
+    let said = bundle_of_first(builder, checkout, target)?.run(None)?;
     let mut faults = 0;
     for expected in [
         "user 65532\n",
@@ -197,7 +206,7 @@ fn check_debug(
     checkout: &Checkout,
     name: &str,
 ) -> Result<usize, Box<dyn Error>> {
-    let bundle = Bundle::new(builder, checkout, "debug")?;
+    let bundle = bundle_of_first(builder, checkout, "debug")?;
     let build = checkout.builds.first().ok_or("no build")?;
     let program = format!("/usr/local/bin/{}", build.service);
     let commands = format!(
@@ -224,7 +233,7 @@ pub(super) fn check_cgo(builder: &Builder) -> Result<bool, Box<dyn Error>> {
     let case = Case::parse("running", "c-program", C_PROGRAM)?;
     let selection = Selection::of_service("", "runtime = \"distroless-base\"\ncgo = true\n");
     let checkout = selection.prepare(&Source::Case(Box::new(case)))?;
-    let said = Bundle::new(builder, &checkout, "final")?.run(None)?;
+    let said = bundle_of_first(builder, &checkout, "final")?.run(None)?;
     let mut faults = 0;
     for expected in ["C says 42\n", "user 65532\n", "name nonroot\n"] {
         if !said.contains(expected) {
@@ -273,94 +282,4 @@ fn check_arm(builder: &Builder) -> Result<usize, Box<dyn Error>> {
         }
     );
     Ok(usize::from(!is_well))
-}
-
-/// An image as runc runs it.
-struct Bundle {
-    directory: tempfile::TempDir,
-    config: serde_json::Value,
-}
-
-impl Bundle {
-    fn new(builder: &Builder, checkout: &Checkout, target: &str) -> Result<Self, Box<dyn Error>> {
-        let build = checkout.builds.first().ok_or("no build")?;
-        let directory = tempfile::tempdir()?;
-        // The image's user must get to its files.
-        let mut everyone = fs::metadata(directory.path())?.permissions();
-        everyone.set_mode(0o755);
-        fs::set_permissions(directory.path(), everyone.clone())?;
-        let image = directory.path().join("image");
-        let request = checkout
-            .request(build, target)
-            .into_directory(&directory.path().join("rootfs"))
-            .argument(
-                "--output",
-                &format!("type=oci,tar=false,dest={}", image.display()),
-            );
-        builder.build(&request)?.or_failure()?;
-        // The exporter keeps the modes of the image but for its root.
-        fs::set_permissions(directory.path().join("rootfs"), everyone)?;
-        let blob = |digest: &serde_json::Value| -> Result<serde_json::Value, Box<dyn Error>> {
-            let digest = digest["digest"].as_str().ok_or("no digest")?;
-            let path = image.join("blobs").join(digest.replace(':', "/"));
-            Ok(serde_json::from_slice(&fs::read(path)?)?)
-        };
-        let index: serde_json::Value =
-            serde_json::from_slice(&fs::read(image.join("index.json"))?)?;
-        let manifest = blob(&index["manifests"][0])?;
-        let config = blob(&manifest["config"])?;
-        Ok(Self { directory, config })
-    }
-
-    /// Runs the image's entry point, or another command, and tells what it said.
-    fn run(&self, command: Option<&[&str]>) -> Result<String, Box<dyn Error>> {
-        let image = &self.config["config"];
-        let user = image["User"].as_str().unwrap_or_default();
-        let (user, group) = user.split_once(':').ok_or("the image names no user")?;
-        let arguments = match command {
-            None => image["Entrypoint"].clone(),
-            Some(command) => serde_json::json!(command),
-        };
-        let directory = image["WorkingDir"].as_str().filter(|path| !path.is_empty());
-        let namespaces =
-            ["pid", "mount", "ipc", "uts"].map(|name| serde_json::json!({"type": name}));
-        let config = serde_json::json!({
-            "ociVersion": "1.0.2",
-            "process": {
-                "user": {"uid": user.parse::<u32>()?, "gid": group.parse::<u32>()?},
-                "args": arguments,
-                "env": image["Env"],
-                "cwd": directory.unwrap_or("/"),
-                "noNewPrivileges": true,
-            },
-            "root": {"path": "rootfs"},
-            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
-            "linux": {"namespaces": namespaces},
-        });
-        fs::write(
-            self.directory.path().join("config.json"),
-            config.to_string(),
-        )?;
-        let state = self.directory.path().join("state");
-        let name = self
-            .directory
-            .path()
-            .file_name()
-            .ok_or("no name")?
-            .to_string_lossy()
-            .replace('.', "c");
-        let output = Command::new(which("runc")?)
-            .arg("--root")
-            .arg(state)
-            .args(["run", "--bundle"])
-            .arg(Path::new(self.directory.path()))
-            .arg(name)
-            .stdin(std::process::Stdio::null())
-            .output()?;
-        Ok(format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ))
-    }
 }
