@@ -17,8 +17,8 @@ use crate::{
     go_version::GoVersion,
     path::RepoPath,
     recipe::{
-        Credentials, ImageReference, ManifestScope, ModuleSources, Profile, Proof, Runtime,
-        ThirdPartyCompilation, VersionVariable,
+        Credentials, GoImageScope, ImageReference, ManifestScope, ModuleSources, Profile, Proof,
+        Runtime, ThirdPartyCompilation, VersionVariable,
     },
     target::{BuildFlag, BuildTag, Cgo, Platform},
 };
@@ -178,6 +178,8 @@ pub struct RecipeSettings {
     pub profile: Option<Profile>,
     /// Whether the build compares the files that Go takes with the plan's.
     pub proof: Option<Proof>,
+    /// How much of the Go image the stages start from.
+    pub go_image_scope: Option<GoImageScope>,
     /// What the layers of others' packages are made from.
     pub manifests: Option<ManifestScope>,
     /// When the packages of others are compiled.
@@ -221,7 +223,7 @@ const SERVICE_KEYS: [&str; 8] = [
     "context",
 ];
 const RULE_KEYS: [&str; 2] = ["paths", "affects"];
-const SETTING_KEYS: [&str; 17] = [
+const SETTING_KEYS: [&str; 18] = [
     "platforms",
     "cgo",
     "tags",
@@ -232,6 +234,7 @@ const SETTING_KEYS: [&str; 17] = [
     "runtime",
     "profile",
     "prove",
+    "cut-go-image",
     "cut-manifests",
     "compile-ahead",
     "goproxy",

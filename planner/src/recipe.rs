@@ -44,6 +44,17 @@ impl ImageReference {
         tag.split('-').next()?.parse().ok()
     }
 
+    /// Whether it is the official Go image itself, whatever its variant: then it is known what it holds where, and what
+    /// its environment is.
+    ///
+    /// Source: docker-library/golang (`Dockerfile-linux.template`).
+    pub(crate) fn is_official_go(&self) -> bool {
+        let name = self.0.split('@').next().unwrap_or_default();
+        let name = name.strip_prefix("docker.io/").unwrap_or(name);
+        let name = name.strip_prefix("library/").unwrap_or(name);
+        name == "golang" || name.starts_with("golang:")
+    }
+
     /// Whether the reference holds a digest, so that it always means the same image.
     pub fn is_pinned(&self) -> bool {
         self.0.contains('@')
@@ -289,6 +300,16 @@ pub enum ManifestScope {
     Whole,
 }
 
+/// How much of the Go image the stages start from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GoImageScope {
+    /// What builds read: less to unpack for a runner that starts empty.
+    #[default]
+    Needed,
+    /// The image as it is.
+    Whole,
+}
+
 /// When the packages of others are compiled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ThirdPartyCompilation {
@@ -310,6 +331,8 @@ pub struct Recipe {
     pub profile: Profile,
     /// Whether the build compares the files that Go takes with the plan's.
     pub proof: Proof,
+    /// How much of the Go image the stages start from.
+    pub go_image_scope: GoImageScope,
     /// What the layers of others' packages are made from.
     pub manifests: ManifestScope,
     /// When the packages of others are compiled.

@@ -12,7 +12,7 @@ use crate::{
     discover::{path_glob::PathGlob, service_name::ServiceName},
     module_path::check_import_path,
     path::RepoPath,
-    recipe::{ManifestScope, Proof, Runtime, ThirdPartyCompilation},
+    recipe::{GoImageScope, ManifestScope, Proof, Runtime, ThirdPartyCompilation},
     spelling::nearest,
     target::{Cgo, Platform},
 };
@@ -317,6 +317,10 @@ impl Reader {
             "profile" => settings.recipe.profile = self.parsed(name, value),
             "prove" => {
                 settings.recipe.proof = self.choice(name, value, Proof::Required, Proof::Omitted);
+            }
+            "cut-go-image" => {
+                let (yes, no) = (GoImageScope::Needed, GoImageScope::Whole);
+                settings.recipe.go_image_scope = self.choice(name, value, yes, no);
             }
             "cut-manifests" => {
                 let (yes, no) = (ManifestScope::Linked, ManifestScope::Whole);

@@ -55,6 +55,9 @@ struct SettingsSchema {
     profile: Option<String>,
     /// Whether the build compares the files that Go takes with the plan's, and fails on a difference. Default: yes.
     prove: Option<bool>,
+    /// Whether the stages start from what builds read of the Go image, so that a runner that starts empty has less to
+    /// unpack. Counts in the profile `layers`, without cgo, for images that are called `golang`. Default: yes.
+    cut_go_image: Option<bool>,
     /// Whether go.mod and go.sum are cut to what a service links, so that an edit for another one re-runs nothing. Counts
     /// in the profile `layers`. Default: yes.
     cut_manifests: Option<bool>,

@@ -138,7 +138,7 @@ fn every_fault_is_reported_with_its_place() {
         (
             "colour = 1",
             &[
-                "1:1 unknown-key: unknown key `colour`; known keys are back-edges, build-flags, cgo, compile-ahead, credentials, cut-manifests, go, go-image, gonosumdb, goprivate, goproxy, groups, platforms, profile, prove, rule, runtime, service, services, tags, version-variable",
+                "1:1 unknown-key: unknown key `colour`; known keys are back-edges, build-flags, cgo, compile-ahead, credentials, cut-go-image, cut-manifests, go, go-image, gonosumdb, goprivate, goproxy, groups, platforms, profile, prove, rule, runtime, service, services, tags, version-variable",
             ],
         ),
         (

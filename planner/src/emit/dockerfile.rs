@@ -46,6 +46,8 @@ pub(super) enum Instruction {
     CopyStage {
         stage: &'static str,
         link: Link,
+        /// Patterns of what is left out.
+        exclude: Vec<&'static str>,
         source: String,
         destination: String,
     },
@@ -191,6 +193,7 @@ fn render_instruction(text: &mut String, instruction: &Instruction) -> Result<()
         Instruction::CopyStage {
             stage,
             link,
+            exclude,
             source,
             destination,
         } => {
@@ -199,6 +202,12 @@ fn render_instruction(text: &mut String, instruction: &Instruction) -> Result<()
                 text.push_str("--link ");
             }
             let _ = write!(text, "--from={stage} ");
+            for pattern in exclude {
+                let _ = write!(text, "\\\n    --exclude={pattern} ");
+            }
+            if !exclude.is_empty() {
+                text.push_str("\\\n    ");
+            }
             json_list(text, &[copy_word(source)?, copy_word(destination)?])?;
         }
         Instruction::Run {

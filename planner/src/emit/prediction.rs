@@ -13,7 +13,8 @@
 use super::{
     EmitError, EmittedFile, ServiceBuild,
     dockerfile::{self, Instruction, Link, Mount, Source},
-    emit_service, stages,
+    emit_service,
+    stages::{self, GO_IMAGE},
 };
 use crate::{
     file_kind::FileKind,
@@ -394,8 +395,8 @@ impl Predictor<'_> {
             (_, "resolve") if self.changes.resolved_alike => Forecast::Cached,
             (_, "build") if self.changes.built_alike => Forecast::Cached,
             (_, "assets") if self.changes.assets_alike => Forecast::Cached,
-            // Assets are copied as they are, and a build cache holds the time at which it was written.
-            (Forecast::Runs, "assets" | "deps") => Forecast::Runs,
+            // Assets are copied as they are, of another Go image something is another, and a build cache holds the time at which it was written.
+            (Forecast::Runs, "assets" | "deps" | GO_IMAGE) => Forecast::Runs,
             (_, stage) => Forecast::Follows(stage),
         }
     }

@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     path::RepoPath,
-    recipe::{Credentials, ManifestScope, Profile, Proof, Runtime, ThirdPartyCompilation},
+    recipe::{
+        Credentials, GoImageScope, ManifestScope, Profile, Proof, Runtime, ThirdPartyCompilation,
+    },
     target::{BuildFlag, Cgo, Platform},
 };
 
@@ -32,6 +34,34 @@ const WORKING_DIRECTORY: &str = "/app";
 
 /// The user of the distroless `nonroot` images, by number, since an image need not know its name.
 const USER: &str = "65532:65532";
+
+/// The stage that is the Go image, where the others start from a part of it.
+pub(super) const GO_IMAGE: &str = "go-image";
+
+/// What no build of a program reads of the official Go image: tests, and the sources of the toolchain's own commands.
+const UNREAD_OF_GO: [&str; 7] = [
+    "usr/local/go/api",
+    "usr/local/go/doc",
+    "usr/local/go/misc",
+    "usr/local/go/test",
+    "usr/local/go/src/cmd",
+    "usr/local/go/src/**/testdata",
+    "usr/local/go/src/**/*_test.go",
+];
+
+/// What only C compilers read of it, in the variants that have them.
+const UNREAD_WITHOUT_C: [&str; 3] = ["usr/include", "usr/lib/gcc", "usr/libexec/gcc"];
+
+/// The environment of the official Go image, of all its variants for Linux, as far as commands read it.
+///
+/// Source: docker-library/golang (`Dockerfile-linux.template`).
+const GO_IMAGE_ENVIRONMENT: [(&str, &str); 2] = [
+    (
+        "PATH",
+        "/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ),
+    ("GOPATH", "/go"),
+];
 
 /// The debugger of the `debug` target.
 const DELVE: &str = "github.com/go-delve/delve/cmd/dlv@v1.26.1";
@@ -111,12 +141,16 @@ impl Dockerfile<'_> {
                 "$TARGETPLATFORM",
             ),
         };
-        self.comment(reason);
-        self.push(Instruction::From {
-            platform: Some(platform),
-            base: build.recipe.go_image.to_string(),
-            stage: "base",
-        });
+        if self.is_go_image_cut() {
+            self.cut_go_image(platform);
+        } else {
+            self.comment(reason);
+            self.push(Instruction::From {
+                platform: Some(platform),
+                base: build.recipe.go_image.to_string(),
+                stage: "base",
+            });
+        }
         let cgo = match build.cgo {
             Cgo::Disabled => "0",
             Cgo::Enabled => "1",
@@ -125,7 +159,11 @@ impl Dockerfile<'_> {
             Some(directory) => in_sources(&directory.child("go.work")),
             None => "off".to_owned(),
         };
-        let mut settings = vec![
+        let mut settings: Vec<(&str, String)> = Vec::new();
+        if self.is_go_image_cut() {
+            settings.extend(GO_IMAGE_ENVIRONMENT.map(|(name, value)| (name, value.to_owned())));
+        }
+        settings.extend([
             ("CGO_ENABLED", cgo.to_owned()),
             ("GOFLAGS", go_flags(build, Variant::Release)?),
             ("GOWORK", workspace),
@@ -133,7 +171,7 @@ impl Dockerfile<'_> {
             ("GOENV", "off".to_owned()),
             ("GOMODCACHE", MODULE_CACHE.to_owned()),
             ("GOCACHE", BUILD_CACHE.to_owned()),
-        ];
+        ]);
         let recipe = &build.recipe;
         for (name, value) in [
             ("GOPROXY", &recipe.module_proxy),
@@ -147,6 +185,51 @@ impl Dockerfile<'_> {
         self.push(Instruction::Env(settings));
         self.push(Instruction::Workdir(in_sources(&build.module_directory)));
         Ok(())
+    }
+
+    /// Whether the stages start from a part of the Go image. A C toolchain is left whole.
+    fn is_go_image_cut(&self) -> bool {
+        let build = self.build;
+        build.recipe.profile == Profile::Layers
+            && build.recipe.go_image_scope == GoImageScope::Needed
+            && build.recipe.go_image.is_official_go()
+            && build.cgo == Cgo::Disabled
+    }
+
+    /// What builds read of the Go image, in a layer that caches carry in place of those of the image.
+    fn cut_go_image(&mut self, platform: &'static str) {
+        self.comment(
+            "go-image: the Go toolchain. A runner that imports a cache does not fetch it.",
+        );
+        self.push(Instruction::From {
+            platform: Some(platform),
+            base: self.build.recipe.go_image.to_string(),
+            stage: GO_IMAGE,
+        });
+        self.push(Instruction::Blank);
+        self.comment(
+            "base: what builds read of it, with the settings of every later stage. It runs on the builder's own platform.",
+        );
+        self.push(Instruction::From {
+            platform: Some(platform),
+            base: "scratch".to_owned(),
+            stage: "base",
+        });
+        let mut exclude = UNREAD_OF_GO.to_vec();
+        // Flags may ask for the linker of C even without cgo.
+        if self.build.build_flags.is_empty() {
+            exclude.extend(UNREAD_WITHOUT_C);
+        }
+        self.comment(
+            "All that is not left out: this is no stage of the image.\nhadolint ignore=DL3067",
+        );
+        self.push(Instruction::CopyStage {
+            stage: GO_IMAGE,
+            link: Link::Stacked,
+            exclude,
+            source: "/".to_owned(),
+            destination: "/".to_owned(),
+        });
     }
 
     /// Whether what is linked can be told from the rest, and should be.
@@ -307,6 +390,7 @@ impl Dockerfile<'_> {
         self.push(Instruction::CopyStage {
             stage: "resolve",
             link: Link::Stacked,
+            exclude: Vec::new(),
             source: "/resolved/".to_owned(),
             destination,
         });
@@ -503,6 +587,7 @@ impl Dockerfile<'_> {
         self.push(Instruction::CopyStage {
             stage,
             link: Link::Linked,
+            exclude: Vec::new(),
             source: source.to_owned(),
             destination: destination.to_owned(),
         });

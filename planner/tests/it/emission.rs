@@ -77,10 +77,11 @@ fn steps(files: &[EmittedFile]) -> Vec<String> {
 
 #[test]
 fn each_part_of_the_layers_can_be_switched_off() {
-    let cases: [(&str, &[&str]); 4] = [
+    let cases: [(&str, &[&str]); 5] = [
         (
             "",
             &[
+                "go-image",
                 "base",
                 "manifests",
                 "resolve resolve",
@@ -91,11 +92,30 @@ fn each_part_of_the_layers_can_be_switched_off() {
         ),
         (
             "cut-manifests = false",
-            &["base", "manifests", "deps deps", "sources", "build build"],
+            &[
+                "go-image",
+                "base",
+                "manifests",
+                "deps deps",
+                "sources",
+                "build build",
+            ],
+        ),
+        (
+            "cut-go-image = false",
+            &[
+                "base",
+                "manifests",
+                "resolve resolve",
+                "deps deps",
+                "sources",
+                "build build",
+            ],
         ),
         (
             "compile-ahead = false",
             &[
+                "go-image",
                 "base",
                 "manifests",
                 "resolve resolve",
@@ -118,6 +138,49 @@ fn each_part_of_the_layers_can_be_switched_off() {
             .iter()
             .any(|file| file.path.as_str() == ".rebake/api/inputs");
         assert!(is_proved, "{config}");
+    }
+}
+
+#[test]
+fn a_go_image_is_cut_only_where_all_that_it_holds_is_known() {
+    let cases = [
+        ("", true),
+        ("go-image = \"golang:1.22-alpine\"", true),
+        ("go-image = \"docker.io/library/golang:1.22\"", true),
+        ("go-image = \"ghcr.io/acme/golang:1.22\"", false),
+        ("go-image = \"golang/other:1.22\"", false),
+        ("go-image = \"golangci:1.22\"", false),
+        ("cgo = true", false),
+        ("profile = \"mounts\"", false),
+    ];
+    for (config, is_cut) in cases {
+        let files = emitted(&sound_but([
+            ("go.mod", GO_MOD),
+            ("go.sum", GO_SUM),
+            ("services/api/main.go", API),
+            ("rebake.toml", config),
+        ]));
+        let text = file(&files, ".rebake/api/Dockerfile");
+        assert_eq!(text.contains(" scratch AS base\n"), is_cut, "{config}");
+        assert_eq!(text.contains("COPY --from=go-image "), is_cut, "{config}");
+    }
+}
+
+#[test]
+fn a_go_image_keeps_its_c_linker_where_a_flag_may_ask_for_it() {
+    for (config, has_linker) in [("", false), ("build-flags = [\"-ldflags=-w\"]", true)] {
+        let files = emitted(&sound_but([
+            ("go.mod", GO_MOD),
+            ("go.sum", GO_SUM),
+            ("services/api/main.go", API),
+            ("rebake.toml", config),
+        ]));
+        let text = file(&files, ".rebake/api/Dockerfile");
+        assert_ne!(
+            text.contains("--exclude=usr/lib/gcc"),
+            has_linker,
+            "{config}"
+        );
     }
 }
 
