@@ -37,13 +37,16 @@ pub(super) struct Arguments {
     /// A version of a module that it does not link.
     #[arg(long, value_name = "MODULE@VERSION")]
     unlinked: String,
-    /// Only ways to build whose name holds this text.
+    /// Only these ways to build.
+    #[arg(long, value_delimiter = ',')]
+    ways: Vec<Way>,
+    /// Only edits whose name holds this text.
     #[arg(long, default_value = "")]
-    only: String,
+    edits: String,
 }
 
 /// A way to build the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Way {
     Copied,
     CopiedWithMounts,
@@ -116,7 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let mut exports = Vec::new();
     let ways: Vec<Way> = Way::ALL
         .into_iter()
-        .filter(|way| way.name().contains(&arguments.only))
+        .filter(|way| arguments.ways.is_empty() || arguments.ways.contains(way))
         .collect();
     let mut all_well = true;
     for (column, way) in ways.iter().enumerate() {
@@ -158,7 +161,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
             megabytes(size)
         );
         exports.push((export, size));
-        for edit in EDITS {
+        let edits = EDITS.into_iter();
+        for edit in edits.filter(|edit| edit.name().contains(&arguments.edits)) {
             let edited = service.edited(arguments, edit)?;
             let saved = service.apply(&edited)?;
             let everywhere = matches!(edit, Edit::Unrelated | Edit::Source);
