@@ -574,10 +574,11 @@ impl Dockerfile<'_> {
             }
             Runtime::Alpine => {
                 self.copy_linked("furniture", "/out/usr/share/", "/usr/share/");
-                self.push(Instruction::Env(vec![(
-                    "ZONEINFO",
-                    "/usr/share/zoneinfo.zip".to_owned(),
-                )]));
+                self.push(Instruction::Env(vec![
+                    ("ZONEINFO", "/usr/share/zoneinfo.zip".to_owned()),
+                    // Its list of users stays its own, and has none of this number.
+                    ("USER", "nonroot".to_owned()),
+                ]));
             }
             Runtime::DistrolessStatic | Runtime::DistrolessBase | Runtime::Own(_) => {}
         }

@@ -27,7 +27,7 @@ use crate::{
         updates_needed::UpdatesNeeded,
     },
     path::RepoPath,
-    recipe::Recipe,
+    recipe::{Recipe, Runtime},
     sources::Sources,
     target::{BuildContext, BuildFlag, Cgo, Platform},
     tree::{FileMode, TreeError},
@@ -40,6 +40,9 @@ use std::{
 
 /// The version of the build recipe that the keys assume. A change of the recipe changes every key.
 const RECIPE_VERSION: &str = "3";
+
+/// That of images on Alpine, which changed last.
+const ALPINE_RECIPE_VERSION: &str = "4";
 
 /// The recipe of a service that has none of ours.
 const DOCKERFILE_RECIPE: &str = "dockerfile";
@@ -270,8 +273,12 @@ fn settings(
         Cgo::Disabled => "0",
     };
     let tags: Vec<&str> = context.tags().collect();
+    let recipe_version = match recipe.runtime {
+        Runtime::Alpine => ALPINE_RECIPE_VERSION,
+        _ => RECIPE_VERSION,
+    };
     let mut settings = BTreeMap::from([
-        (Setting::Recipe, RECIPE_VERSION.to_owned()),
+        (Setting::Recipe, recipe_version.to_owned()),
         (Setting::Go, context.go_version().to_string()),
         (Setting::Goos, platform.os().to_string()),
         (Setting::Goarch, platform.architecture().to_string()),
