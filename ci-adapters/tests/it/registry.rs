@@ -65,6 +65,12 @@ pub(crate) fn challenge(asked: &Asked, realm: &str) -> Option<String> {
     answer(asked, "401 Unauthorized", &[&header], "")
 }
 
+/// A refusal that asks for a user and a password.
+pub(crate) fn password_challenge(asked: &Asked) -> Option<String> {
+    let header = r#"WWW-Authenticate: Basic realm="x""#;
+    answer(asked, "401 Unauthorized", &[header], "")
+}
+
 /// The images of so many services, under one content tag.
 fn images_of(prefix: &ImagePrefix, count: usize) -> Vec<(ServiceName, Image)> {
     (0..count)

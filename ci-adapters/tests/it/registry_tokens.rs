@@ -1,7 +1,7 @@
 //! Who asks a registry, and where credentials go.
 
 use crate::{
-    registry::{BASIC, DIGEST, INDEX, ask, challenge, problem, registry, user},
+    registry::{BASIC, DIGEST, INDEX, ask, challenge, password_challenge, problem, registry, user},
     server::{Asked, Server, answer},
 };
 use rebake_ci::registry::{ContentTags as _, Credentials, Image};
@@ -90,12 +90,7 @@ fn a_registry_that_wants_a_password_gets_it() {
         if asked.authorization() == BASIC {
             answer(asked, "200 OK", &[INDEX, DIGEST], "")
         } else {
-            answer(
-                asked,
-                "401 Unauthorized",
-                &["WWW-Authenticate: Basic realm=\"x\""],
-                "",
-            )
+            password_challenge(asked)
         }
     };
     let (state, _) = ask(user(), serve);
@@ -180,12 +175,7 @@ fn credentials_do_not_follow_a_redirection_to_another_place() {
             let location = format!("Location: http://{address}/x");
             answer(asked, "307 Temporary Redirect", &[&location], "")
         } else {
-            answer(
-                asked,
-                "401 Unauthorized",
-                &["WWW-Authenticate: Basic realm=\"x\""],
-                "",
-            )
+            password_challenge(asked)
         }
     });
     assert_eq!(state, TagState::Present);
@@ -201,12 +191,7 @@ fn a_redirection_within_the_registry_keeps_them_and_none_leads_on_for_ever() {
         _ if asked.authorization() == BASIC => {
             answer(asked, "301 Moved Permanently", &["Location: /moved"], "")
         }
-        _ => answer(
-            asked,
-            "401 Unauthorized",
-            &["WWW-Authenticate: Basic realm=\"x\""],
-            "",
-        ),
+        _ => password_challenge(asked),
     });
     assert_eq!(state, TagState::Present);
     assert_eq!(asked[2].authorization(), BASIC);
