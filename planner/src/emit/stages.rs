@@ -7,6 +7,9 @@
 //! the manifests to what the service links, `deps` compiles the packages of others, `build` compiles the service's own
 //! without a network. The profile `mounts` leaves it to cache mounts of a builder that stays.
 
+mod flags;
+mod go_image;
+
 use super::{
     BUILD_FILES, EmitError, STEPS,
     cache::mount_ids,
@@ -16,11 +19,12 @@ use super::{
 };
 use crate::{
     path::RepoPath,
-    recipe::{
-        Credentials, GoImageScope, ManifestScope, Profile, Proof, Runtime, ThirdPartyCompilation,
-    },
-    target::{BuildFlag, Cgo, Platform},
+    recipe::{Credentials, ManifestScope, Profile, Proof, Runtime, ThirdPartyCompilation},
+    target::Platform,
 };
+
+use flags::{go_flags, link_flags};
+pub(super) use go_image::GO_IMAGE;
 
 /// Where sources, module cache and build cache are in every stage. The toolchain's cache keys hold none of them, but
 /// stages hand the caches to each other.
@@ -34,34 +38,6 @@ const WORKING_DIRECTORY: &str = "/app";
 
 /// The user of the distroless `nonroot` images, by number, since an image need not know its name.
 const USER: &str = "65532:65532";
-
-/// The stage that is the Go image, where the others start from a part of it.
-pub(super) const GO_IMAGE: &str = "go-image";
-
-/// What no build of a program reads of the official Go image: tests, and the sources of the toolchain's own commands.
-const UNREAD_OF_GO: [&str; 7] = [
-    "usr/local/go/api",
-    "usr/local/go/doc",
-    "usr/local/go/misc",
-    "usr/local/go/test",
-    "usr/local/go/src/cmd",
-    "usr/local/go/src/**/testdata",
-    "usr/local/go/src/**/*_test.go",
-];
-
-/// What only C compilers read of it, in the variants that have them.
-const UNREAD_WITHOUT_C: [&str; 3] = ["usr/include", "usr/lib/gcc", "usr/libexec/gcc"];
-
-/// The environment of the official Go image, of all its variants for Linux, as far as commands read it.
-///
-/// Source: docker-library/golang (`Dockerfile-linux.template`).
-const GO_IMAGE_ENVIRONMENT: [(&str, &str); 2] = [
-    (
-        "PATH",
-        "/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    ),
-    ("GOPATH", "/go"),
-];
 
 /// The debugger of the `debug` target.
 const DELVE: &str = "github.com/go-delve/delve/cmd/dlv@v1.26.1";
@@ -123,112 +99,6 @@ impl Dockerfile<'_> {
             platform: None,
             base: base.to_owned(),
             stage: name,
-        });
-    }
-
-    /// Only what can matter to the compiler differs between the stages: the settings are the same for all.
-    fn base(&mut self) -> Result<(), EmitError> {
-        let build = self.build;
-        self.push(Instruction::Blank);
-        let (reason, platform) = match build.cgo {
-            Cgo::Disabled => (
-                "base: the Go toolchain, with the settings of every later stage. It runs on the builder's own platform.",
-                "$BUILDPLATFORM",
-            ),
-            Cgo::Enabled => (
-                "base: the Go toolchain, with the settings of every later stage. It runs on the image's platform, because \
-                 cgo needs that platform's C toolchain.",
-                "$TARGETPLATFORM",
-            ),
-        };
-        if self.is_go_image_cut() {
-            self.cut_go_image(platform);
-        } else {
-            self.comment(reason);
-            self.push(Instruction::From {
-                platform: Some(platform),
-                base: build.recipe.go_image.to_string(),
-                stage: "base",
-            });
-        }
-        let cgo = match build.cgo {
-            Cgo::Disabled => "0",
-            Cgo::Enabled => "1",
-        };
-        let workspace = match build.layout.workspace() {
-            Some(directory) => in_sources(&directory.child("go.work")),
-            None => "off".to_owned(),
-        };
-        let mut settings: Vec<(&str, String)> = Vec::new();
-        if self.is_go_image_cut() {
-            settings.extend(GO_IMAGE_ENVIRONMENT.map(|(name, value)| (name, value.to_owned())));
-        }
-        settings.extend([
-            ("CGO_ENABLED", cgo.to_owned()),
-            ("GOFLAGS", go_flags(build, Variant::Release)?),
-            ("GOWORK", workspace),
-            ("GOTOOLCHAIN", "local".to_owned()),
-            ("GOENV", "off".to_owned()),
-            ("GOMODCACHE", MODULE_CACHE.to_owned()),
-            ("GOCACHE", BUILD_CACHE.to_owned()),
-        ]);
-        let recipe = &build.recipe;
-        for (name, value) in [
-            ("GOPROXY", &recipe.module_proxy),
-            ("GOPRIVATE", &recipe.private_modules),
-            ("GONOSUMDB", &recipe.unsummed_modules),
-        ] {
-            if let Some(value) = value {
-                settings.push((name, value.as_str().to_owned()));
-            }
-        }
-        self.push(Instruction::Env(settings));
-        self.push(Instruction::Workdir(in_sources(&build.module_directory)));
-        Ok(())
-    }
-
-    /// Whether the stages start from a part of the Go image. A C toolchain is left whole.
-    fn is_go_image_cut(&self) -> bool {
-        let build = self.build;
-        build.recipe.profile == Profile::Layers
-            && build.recipe.go_image_scope == GoImageScope::Needed
-            && build.recipe.go_image.is_official_go()
-            && build.cgo == Cgo::Disabled
-    }
-
-    /// What builds read of the Go image, in a layer that caches carry in place of those of the image.
-    fn cut_go_image(&mut self, platform: &'static str) {
-        self.comment(
-            "go-image: the Go toolchain. A runner that imports a cache does not fetch it.",
-        );
-        self.push(Instruction::From {
-            platform: Some(platform),
-            base: self.build.recipe.go_image.to_string(),
-            stage: GO_IMAGE,
-        });
-        self.push(Instruction::Blank);
-        self.comment(
-            "base: what builds read of it, with the settings of every later stage. It runs on the builder's own platform.",
-        );
-        self.push(Instruction::From {
-            platform: Some(platform),
-            base: "scratch".to_owned(),
-            stage: "base",
-        });
-        let mut exclude = UNREAD_OF_GO.to_vec();
-        // Flags may ask for the linker of C even without cgo.
-        if self.build.build_flags.is_empty() {
-            exclude.extend(UNREAD_WITHOUT_C);
-        }
-        self.comment(
-            "All that is not left out: this is no stage of the image.\nhadolint ignore=DL3067",
-        );
-        self.push(Instruction::CopyStage {
-            stage: GO_IMAGE,
-            link: Link::Stacked,
-            exclude,
-            source: "/".to_owned(),
-            destination: "/".to_owned(),
         });
     }
 
@@ -673,86 +543,4 @@ fn relative_package(module_directory: &RepoPath, main_directory: &RepoPath) -> S
         Some("") | None => ".".to_owned(),
         Some(rest) => format!("./{rest}"),
     }
-}
-
-/// Whether a flag is `-name=…`.
-fn sets(flag: &BuildFlag, name: &str) -> bool {
-    let flag = flag.as_str().trim_start_matches('-');
-    flag.split_once('=').is_some_and(|(set, _)| set == name)
-}
-
-/// What the linker is told: the user's flags, else to leave out symbols that only a debugger reads.
-fn link_flags(build: &ServiceBuild, variant: Variant) -> String {
-    if variant == Variant::Debug {
-        return String::new();
-    }
-    let mut set = build
-        .build_flags
-        .iter()
-        .filter(|flag| sets(flag, "ldflags"));
-    // The last one counts.
-    let given = set
-        .next_back()
-        .and_then(|flag| flag.as_str().split_once('='));
-    given.map_or("-s -w", |(_, value)| value).to_owned()
-}
-
-/// The flags of every `go` command of the build.
-fn go_flags(build: &ServiceBuild, variant: Variant) -> Result<String, EmitError> {
-    let mut flags = vec![
-        "-trimpath".to_owned(),
-        "-buildvcs=false".to_owned(),
-        "-modcacherw".to_owned(),
-    ];
-    if !build.tags.is_empty() {
-        let tags: Vec<&str> = build
-            .tags
-            .iter()
-            .map(super::super::target::BuildTag::as_str)
-            .collect();
-        flags.push(format!("-tags={}", tags.join(",")));
-    }
-    match variant {
-        Variant::Release => {
-            if !build.build_flags.iter().any(|flag| sets(flag, "ldflags")) {
-                flags.push("-ldflags=-s -w".to_owned());
-            }
-            flags.extend(
-                build
-                    .build_flags
-                    .iter()
-                    .map(|flag| flag.as_str().to_owned()),
-            );
-        }
-        Variant::Debug => {
-            let others = build.build_flags.iter();
-            flags.extend(
-                others
-                    .filter(|flag| !sets(flag, "ldflags") && !sets(flag, "gcflags"))
-                    .map(|flag| flag.as_str().to_owned()),
-            );
-            flags.push("-gcflags=all=-N -l".to_owned());
-        }
-    }
-    let flags = flags
-        .into_iter()
-        .map(quoted_flag)
-        .collect::<Result<Vec<_>, EmitError>>()?;
-    Ok(flags.join(" "))
-}
-
-/// A flag within GOFLAGS, where quotes can't be escaped.
-///
-/// Source: cmd/internal/quoted (`Split`).
-fn quoted_flag(flag: String) -> Result<String, EmitError> {
-    if !flag.contains([' ', '\t', '\'', '"']) {
-        return Ok(flag);
-    }
-    if !flag.contains('\'') {
-        return Ok(format!("'{flag}'"));
-    }
-    if !flag.contains('"') {
-        return Ok(format!("\"{flag}\""));
-    }
-    Err(EmitError::Flag(flag))
 }

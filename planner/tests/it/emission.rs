@@ -11,6 +11,16 @@ fn emitted(tree: &MemoryTree) -> Vec<EmittedFile> {
     try_emitted(tree).unwrap()
 }
 
+/// What is emitted for a service that links third parties, under a configuration.
+fn emitted_with(config: &str) -> Vec<EmittedFile> {
+    emitted(&sound_but([
+        ("go.mod", GO_MOD),
+        ("go.sum", GO_SUM),
+        ("services/api/main.go", API),
+        ("rebake.toml", config),
+    ]))
+}
+
 fn try_emitted(tree: &MemoryTree) -> Result<Vec<EmittedFile>, EmitError> {
     let plan = plan(tree, &PlanOptions::new()).unwrap();
     let builds = plan.builds();
@@ -127,12 +137,7 @@ fn each_part_of_the_layers_can_be_switched_off() {
         ("profile = \"mounts\"", &["base", "build build"]),
     ];
     for (config, expected) in cases {
-        let files = emitted(&sound_but([
-            ("go.mod", GO_MOD),
-            ("go.sum", GO_SUM),
-            ("services/api/main.go", API),
-            ("rebake.toml", config),
-        ]));
+        let files = emitted_with(config);
         assert_eq!(steps(&files), expected, "{config}");
         let is_proved = files
             .iter()
@@ -154,12 +159,7 @@ fn a_go_image_is_cut_only_where_all_that_it_holds_is_known() {
         ("profile = \"mounts\"", false),
     ];
     for (config, is_cut) in cases {
-        let files = emitted(&sound_but([
-            ("go.mod", GO_MOD),
-            ("go.sum", GO_SUM),
-            ("services/api/main.go", API),
-            ("rebake.toml", config),
-        ]));
+        let files = emitted_with(config);
         let text = file(&files, ".rebake/api/Dockerfile");
         assert_eq!(text.contains(" scratch AS base\n"), is_cut, "{config}");
         assert_eq!(text.contains("COPY --from=go-image "), is_cut, "{config}");
@@ -169,12 +169,7 @@ fn a_go_image_is_cut_only_where_all_that_it_holds_is_known() {
 #[test]
 fn a_go_image_keeps_its_c_linker_where_a_flag_may_ask_for_it() {
     for (config, has_linker) in [("", false), ("build-flags = [\"-ldflags=-w\"]", true)] {
-        let files = emitted(&sound_but([
-            ("go.mod", GO_MOD),
-            ("go.sum", GO_SUM),
-            ("services/api/main.go", API),
-            ("rebake.toml", config),
-        ]));
+        let files = emitted_with(config);
         let text = file(&files, ".rebake/api/Dockerfile");
         assert_ne!(
             text.contains("--exclude=usr/lib/gcc"),
