@@ -56,7 +56,6 @@ pub use standing::{Outside, Standing};
 use build_lists::{BuildLists, survey_all};
 use builds::Origin;
 use choices::Choices;
-use foldhash::HashMap;
 use images::{plan_images, tag_services};
 use problems::Findings;
 use std::{
@@ -199,16 +198,16 @@ pub struct PlannedPackage {
 /// When the options or `rebake.toml` are wrong, or the root can't be read. Anything else leaves a plan, with
 /// diagnostics and without keys where something is in doubt.
 pub fn plan(tree: &dyn SourceTree, options: &PlanOptions) -> Result<Plan, PlanError> {
-    plan_knowing(tree, options, KnownAnswers::default(), HashMap::default())
+    plan_knowing(tree, options, KnownAnswers::default())
 }
 
 /// Plans every service of a tree of which some answers are known.
 fn plan_knowing(
     tree: &dyn SourceTree,
     options: &PlanOptions,
-    known: KnownAnswers,
-    texts: HashMap<RepoPath, Arc<[u8]>>,
+    mut known: KnownAnswers,
 ) -> Result<Plan, PlanError> {
+    let texts = std::mem::take(&mut known.texts);
     let tree = RememberedTexts::new(tree, options.memory.clone(), texts);
     let sources = Sources::new(&tree, options.memory.clone(), known);
     sources

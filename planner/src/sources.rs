@@ -315,8 +315,8 @@ pub(crate) struct Sources<'tree> {
     memory: ContentMemory,
 }
 
-/// Answers that are known before a tree is asked.
-#[derive(Default)]
+/// What a tree answered, or answers that are known before one is asked.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct KnownAnswers {
     /// By their path without links.
     pub(crate) listings: HashMap<RepoPath, Arc<Directory>>,
@@ -324,6 +324,8 @@ pub(crate) struct KnownAnswers {
     pub(crate) test_files: HashMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
     pub(crate) other_files: HashMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
     pub(crate) digests: HashMap<RepoPath, Result<ContentDigest, TreeError>>,
+    /// What was read as a text, such as manifests, as far as it is remembered.
+    pub(crate) texts: HashMap<RepoPath, Arc<[u8]>>,
 }
 
 /// Everything that was asked of a tree, with the answers.

@@ -15,8 +15,8 @@ use crate::{
         git::{GitTree, WorkTreeState},
     },
 };
-use foldhash::{HashMap, HashSet};
-use std::{collections::BTreeSet, sync::Arc};
+use foldhash::HashSet;
+use std::collections::BTreeSet;
 
 /// Where a planned tree came from.
 pub enum PlannedTree<'a> {
@@ -77,7 +77,7 @@ pub(crate) fn plan_in_a_way(
         known_length,
     } = planned
     {
-        untracked = state.untracked_in(&foundations.listings)?;
+        untracked = state.untracked_in(&foundations.answers.listings)?;
         differing.extend(foundations.not_as_staged(state, known_length)?);
     }
     if untracked.is_empty() {
@@ -86,10 +86,10 @@ pub(crate) fn plan_in_a_way(
             return Some((Ok(plan), Way::Followed));
         }
     }
-    let (known, texts) = foundations.answers_without(&differing, untracked);
+    let known = foundations.answers_without(&differing, untracked);
     let mut options = options.clone();
     options.foundations = FoundationsKept::No;
-    let planned = plan_knowing(commit, &options, known, texts);
+    let planned = plan_knowing(commit, &options, known);
     Some((planned, Way::Knowing))
 }
 
@@ -121,11 +121,12 @@ impl Foundations {
         };
         let others = self.others.iter();
         let mut asked: Vec<&RepoPath> = self
+            .answers
             .go_files
             .keys()
-            .chain(self.test_files.keys())
-            .chain(self.other_files.keys())
-            .chain(self.digests.keys())
+            .chain(self.answers.test_files.keys())
+            .chain(self.answers.other_files.keys())
+            .chain(self.answers.digests.keys())
             .chain(others.filter(|path| is_absent(path) != Some(true)))
             .collect();
         asked.sort_unstable();
@@ -135,10 +136,18 @@ impl Foundations {
 
     /// Whether a file could not be had.
     fn is_lost(&self, path: &RepoPath) -> bool {
-        self.go_files.get(path).is_some_and(Result::is_err)
-            || self.test_files.get(path).is_some_and(Result::is_err)
-            || self.other_files.get(path).is_some_and(Result::is_err)
-            || self.digests.get(path).is_some_and(Result::is_err)
+        self.answers.go_files.get(path).is_some_and(Result::is_err)
+            || self
+                .answers
+                .test_files
+                .get(path)
+                .is_some_and(Result::is_err)
+            || self
+                .answers
+                .other_files
+                .get(path)
+                .is_some_and(Result::is_err)
+            || self.answers.digests.get(path).is_some_and(Result::is_err)
     }
 
     /// The answers that another tree would give, too: one that differs in these files and links alone, and may differ in
@@ -147,8 +156,15 @@ impl Foundations {
         self,
         differing: &BTreeSet<RepoPath>,
         unlike: HashSet<RepoPath>,
-    ) -> (KnownAnswers, HashMap<RepoPath, Arc<[u8]>>) {
-        let mut listings = self.listings;
+    ) -> KnownAnswers {
+        let KnownAnswers {
+            mut listings,
+            mut go_files,
+            mut test_files,
+            mut other_files,
+            mut digests,
+            mut texts,
+        } = self.answers;
         // Behind a link the path says nothing of where the file is.
         let is_file = |path: &RepoPath| {
             let directory = path.parent().and_then(|parent| listings.get(&parent));
@@ -156,18 +172,11 @@ impl Foundations {
             entry.is_some_and(|entry| entry.kind == EntryKind::File)
         };
         let is_same = |path: &RepoPath| !differing.contains(path) && is_file(path);
-        fn only<T>(
-            mut files: HashMap<RepoPath, T>,
-            is_same: impl Fn(&RepoPath) -> bool,
-        ) -> HashMap<RepoPath, T> {
-            files.retain(|path, _| is_same(path));
-            files
-        }
-        let go_files = only(self.go_files, is_same);
-        let test_files = only(self.test_files, is_same);
-        let other_files = only(self.other_files, is_same);
-        let digests = only(self.digests, is_same);
-        let texts = only(self.texts, is_same);
+        go_files.retain(|path, _| is_same(path));
+        test_files.retain(|path, _| is_same(path));
+        other_files.retain(|path, _| is_same(path));
+        digests.retain(|path, _| is_same(path));
+        texts.retain(|path, _| is_same(path));
         for directory in unlike {
             listings.remove(&directory);
         }
@@ -177,13 +186,13 @@ impl Foundations {
                 listings.remove(&directory);
             }
         }
-        let known = KnownAnswers {
+        KnownAnswers {
             listings,
             go_files,
             test_files,
             other_files,
             digests,
-        };
-        (known, texts)
+            texts,
+        }
     }
 }

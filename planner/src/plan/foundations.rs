@@ -10,12 +10,12 @@ use crate::{
     decide::{Baseline, decide},
     file_kind::FileKind,
     hash::{DependencyKeys, image_keys_with},
-    parse::go_file::{GoFile, parse_go_file, parse_header},
+    parse::go_file::{parse_go_file, parse_header},
     path::RepoPath,
-    sources::{GoSource, OtherSource, SourcesParts, scan_other},
+    sources::{KnownAnswers, SourcesParts, scan_other},
     tree::{
-        ContentDigest, EntryKind, LARGEST_HELD, Listing, ReadLimit, SourceTree, TreeError,
-        TreeErrorKind, view::Directory,
+        ContentDigest, EntryKind, LARGEST_HELD, Listing, ReadLimit, SourceTree, TreeErrorKind,
+        view::Directory,
     },
 };
 use foldhash::{HashMap, HashMapExt as _, HashSet};
@@ -50,16 +50,9 @@ use std::{collections::BTreeSet, sync::Arc};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Foundations {
-    /// The directories that were listed, by their path without links.
-    pub(super) listings: HashMap<RepoPath, Arc<Directory>>,
-    pub(super) go_files: HashMap<RepoPath, Result<GoSource, TreeError>>,
-    pub(super) test_files: HashMap<RepoPath, Result<Arc<GoFile>, TreeError>>,
-    pub(super) other_files: HashMap<RepoPath, Result<Arc<OtherSource>, TreeError>>,
-    pub(super) digests: HashMap<RepoPath, Result<ContentDigest, TreeError>>,
+    pub(super) answers: KnownAnswers,
     /// What was asked in any other way: manifests, modes, links, files behind links, directories that can't be listed.
     pub(super) others: HashSet<RepoPath>,
-    /// Those of the others that were read as texts, such as manifests, as far as they are remembered.
-    pub(super) texts: HashMap<RepoPath, Arc<[u8]>>,
 }
 
 /// Whether a plan keeps what it rests on.
@@ -106,28 +99,36 @@ impl Foundations {
                 }
             }
         }
-        Self {
+        let answers = KnownAnswers {
             listings,
             go_files: parts.go_files.into_map(),
             test_files: parts.test_files.into_map(),
             other_files: parts.other_files.into_map(),
             digests: parts.digests.into_map(),
-            others,
             texts,
-        }
+        };
+        Self { answers, others }
     }
 
     /// The files that were read, and what else was asked for by its path.
     pub(super) fn files(&self) -> BTreeSet<RepoPath> {
-        let scanned = self.go_files.keys().chain(self.test_files.keys());
-        let hashed = self.other_files.keys().chain(self.digests.keys());
+        let scanned = self
+            .answers
+            .go_files
+            .keys()
+            .chain(self.answers.test_files.keys());
+        let hashed = self
+            .answers
+            .other_files
+            .keys()
+            .chain(self.answers.digests.keys());
         let files = scanned.chain(hashed).chain(&self.others);
         files.cloned().collect()
     }
 
     /// A directory as it was listed, by its path without links.
     pub(super) fn listing(&self, real: &RepoPath) -> Option<&Directory> {
-        self.listings.get(real).map(|listing| &**listing)
+        self.answers.listings.get(real).map(|listing| &**listing)
     }
 
     /// Brings a plan up to date. `changed` must hold every path in the tree that may have changed since the plan was made
@@ -169,12 +170,12 @@ impl Foundations {
         }
         // A directory that nobody asked for holds nothing that matters, but it may have come or gone with this path. By way
         // of a link it may be one that was asked for by its own path.
-        let is_asked_for = self.listings.contains_key(&parent);
+        let is_asked_for = self.answers.listings.contains_key(&parent);
         if !is_asked_for && may_be_behind_a_link(tree, &parent) {
             return Err(Lost);
         }
         let nearest = std::iter::successors(Some(parent), RepoPath::parent)
-            .find_map(|above| Some((self.listings.get(&above)?, above)));
+            .find_map(|above| Some((self.answers.listings.get(&above)?, above)));
         let (directory, above) = nearest.ok_or(Lost)?;
         if listed.insert(above) {
             has_same_names(tree, directory)?;
@@ -189,7 +190,7 @@ impl Foundations {
         match entry.kind {
             EntryKind::File => self.look_into(tree, path, digests),
             // It is another directory now, or what may be read in it changed.
-            EntryKind::Directory if !self.listings.contains_key(path) => Ok(()),
+            EntryKind::Directory if !self.answers.listings.contains_key(path) => Ok(()),
             EntryKind::Directory
             | EntryKind::Symlink
             | EntryKind::Submodule
@@ -204,9 +205,9 @@ impl Foundations {
         path: &RepoPath,
         digests: &mut HashMap<RepoPath, ContentDigest>,
     ) -> Result<(), Lost> {
-        let go_file = self.go_files.get_mut(path);
-        let test_file = self.test_files.get(path);
-        let other_file = self.other_files.get_mut(path);
+        let go_file = self.answers.go_files.get_mut(path);
+        let test_file = self.answers.test_files.get(path);
+        let other_file = self.answers.other_files.get_mut(path);
         if go_file.is_some() || test_file.is_some() || other_file.is_some() {
             let content = tree
                 .read(path, ReadLimit::Bytes(LARGEST_HELD + 1))
@@ -243,7 +244,7 @@ impl Foundations {
                 }
             }
         }
-        if let Some(known) = self.digests.get_mut(path) {
+        if let Some(known) = self.answers.digests.get_mut(path) {
             let known = known.as_mut().map_err(|_| Lost)?;
             let digest = tree.digest(path).map_err(|_| Lost)?;
             if *known != digest {
