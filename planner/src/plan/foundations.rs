@@ -127,6 +127,7 @@ impl Foundations {
     }
 
     /// A directory as it was listed, by its path without links.
+    #[cfg(feature = "git")]
     pub(super) fn listing(&self, real: &RepoPath) -> Option<&Directory> {
         self.answers.listings.get(real).map(|listing| &**listing)
     }
